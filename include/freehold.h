@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Freehold: a malloc for multithreaded servers on Linux. This header is the whole public interface.
+ *
+ * Every function of the malloc family exists twice in libfreehold.so: under the name that the C library
+ * uses, so that a preload or a link replaces the system's malloc, and with the prefix fh_, so that a
+ * program can use both side by side. A block belongs to the allocator that returned it: give a block of
+ * fh_malloc to fh_free (or, in a process that preloads or links libfreehold.so, to free, which is the same).
+ *
+ * All functions may be called from any thread at any time, but not from a signal handler. Sizes and
+ * alignments are in bytes. Blocks are aligned to 16 bytes at least. errno is kept over every free.
+ */
+#ifndef FREEHOLD_H
+#define FREEHOLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FH_VERSION_MAJOR 0
+#define FH_VERSION_MINOR 1
+#define FH_VERSION_PATCH 0
+
+#define FH_API __attribute__((visibility("default")))
+
+/* The version of the library that is running, as "MAJOR.MINOR.PATCH". */
+FH_API const char *fh_version(void);
+
+/* C11 malloc. size 0 gives a unique block. Returns NULL with errno ENOMEM if there is no memory or size
+ * exceeds PTRDIFF_MAX. */
+FH_API void *fh_malloc(size_t size);
+
+/* C11 free. block is NULL or a live block; anything else stops the process with a message as far as it can
+ * be seen. */
+FH_API void fh_free(void *block);
+
+/* C11 calloc: count * size zeroed bytes; an overflow of the product is ENOMEM. */
+FH_API void *fh_calloc(size_t count, size_t size);
+
+/* C11 and glibc realloc. block NULL is malloc(size); size 0 with a block frees it and returns NULL. On
+ * failure NULL is returned with errno ENOMEM, and block stays as it was. */
+FH_API void *fh_realloc(void *block, size_t size);
+
+/* glibc reallocarray: realloc(block, count * size); an overflow of the product is ENOMEM. */
+FH_API void *fh_reallocarray(void *block, size_t count, size_t size);
+
+/* POSIX posix_memalign: alignment is a power of two and a multiple of sizeof(void *). Returns 0, EINVAL or
+ * ENOMEM, leaves errno alone, and writes *block only on success. */
+FH_API int fh_posix_memalign(void **block, size_t alignment, size_t size);
+
+/* C17 aligned_alloc: alignment is a power of two, else NULL with errno EINVAL; size need not be a multiple. */
+FH_API void *fh_aligned_alloc(size_t alignment, size_t size);
+
+/* glibc memalign: an alignment that is no power of two is rounded up to one. */
+FH_API void *fh_memalign(size_t alignment, size_t size);
+
+/* glibc valloc and pvalloc: aligned to a page; pvalloc rounds size up to whole pages. */
+FH_API void *fh_valloc(size_t size);
+FH_API void *fh_pvalloc(size_t size);
+
+/* glibc malloc_usable_size: the bytes that may be used at block, at least the size that was asked for; 0 for
+ * NULL. */
+FH_API size_t fh_malloc_usable_size(void *block);
+
+/* C23 free_sized and free_aligned_sized: free for a caller that knows what it asked for. */
+FH_API void fh_free_sized(void *block, size_t size);
+FH_API void fh_free_aligned_sized(void *block, size_t alignment, size_t size);
+
+/* glibc malloc_trim: gives every free page of this process that can be reached back to the kernel, and takes
+ * the calling thread's caches along. pad is accepted and ignored. Returns 1 if anything was given back. */
+FH_API int fh_malloc_trim(size_t pad);
+
+/* glibc mallopt: accepted and without effect; returns 1 (options are FREEHOLD_* environment variables). */
+FH_API int fh_mallopt(int parameter, int value);
+
+/* glibc mallinfo2, mallinfo, malloc_stats and malloc_info, with the figures of fh_counters. The structs are
+ * glibc's, see <malloc.h>. */
+struct mallinfo;
+struct mallinfo2;
+FH_API struct mallinfo2 fh_mallinfo2(void);
+FH_API struct mallinfo fh_mallinfo(void);
+FH_API void fh_malloc_stats(void);
+FH_API int fh_malloc_info(int options, FILE *stream);
+
+/* What the allocator has done since the process started, summed over all threads; counts unless said
+ * otherwise. Each figure is exact for a quiet process and may lag by some events while threads run. */
+struct fh_counters {
+    uint64_t refills;          /* caches filled from a slab */
+    uint64_t remote_frees;     /* blocks freed by a thread that does not own their slab, and pushed */
+    uint64_t pushes;           /* batches pushed to a remote queue, one successful CAS each */
+    uint64_t posts;            /* slabs posted to an inbox */
+    uint64_t drains;           /* remote queues drained that were not empty */
+    uint64_t claims;           /* slabs without owner claimed after a push */
+    uint64_t adoptions;        /* orphans claimed by an arena in need of a slab */
+    uint64_t orphans;          /* slabs released with live blocks when a thread exited */
+    uint64_t slabs_taken;      /* slabs made from fresh units */
+    uint64_t slabs_freed;      /* empty slabs whose units were given back */
+    uint64_t arenas_made;      /* arenas that exist, in use or waiting to be recycled */
+    uint64_t arenas_started;   /* threads that have been given an arena */
+    uint64_t superslabs_made;  /* SuperSlabs mapped */
+    uint64_t retirements;      /* SuperSlabs unregistered */
+    uint64_t unmappings;       /* SuperSlabs and huge blocks unmapped after a grace period */
+    uint64_t grace_periods;    /* RCU grace periods run */
+    uint64_t limbo_bytes;      /* address space that waits for a grace period, bytes */
+    uint64_t purged_bytes;     /* given back to the kernel so far, bytes */
+    uint64_t superslab_bytes;  /* address space of the registered SuperSlabs, bytes */
+    uint64_t huge_bytes;       /* live huge blocks, bytes */
+    uint64_t huge_kept_bytes;  /* freed huge blocks kept for reuse, bytes */
+    uint64_t large_bytes;      /* live large blocks, bytes */
+    uint64_t used_bytes;       /* small blocks that are live, cached or in flight, bytes */
+};
+
+/* Writes the counters to *counters. */
+FH_API void fh_counters(struct fh_counters *counters);
+
+/* Checks every invariant that can be checked from the calling thread and stops the process with a message
+ * at the first that is broken. Meant for tests. */
+FH_API void fh_check(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
