@@ -51,13 +51,23 @@ class Allocator:
         return {library for _, library in pairs} - relays - {own}
 
     def check(self, program):
-        """Raises RuntimeError unless `PROGRAM --help` gets its malloc from this allocator: the dynamic linker
-        goes on without a preload that it cannot load."""
-        run = subprocess.run([program, "--help"], env={**os.environ, **self.variables(), "LD_DEBUG": "bindings"},
-                             text=True, errors="replace", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                             check=False)
-        if not self.serves(run.stderr) or self.strangers(run.stderr):
+        """Raises RuntimeError unless PROGRAM gets its malloc from this allocator: the dynamic linker goes on
+        without a preload that it cannot load."""
+        account = trace(program, self.variables())
+        if not self.serves(account) or self.strangers(account):
             raise RuntimeError(f"{program} does not get its malloc from {self.path}")
+
+
+def trace(program, variables):
+    """What the dynamic linker writes of the bindings of `PROGRAM --help`."""
+    run = subprocess.run([program, "--help"], env={**os.environ, **variables, "LD_DEBUG": "bindings"}, text=True,
+                         errors="replace", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    return run.stderr
+
+
+def installed_with(program):
+    """What PROGRAM gets its malloc from if nothing is preloaded."""
+    return Allocator(next(library for _, library in bindings(trace(program, {"LD_PRELOAD": ""}))), "")
 
 
 def freehold():
