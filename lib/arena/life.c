@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "life.h"
+
+#include <errno.h>
+#include <urcu-bp.h>
+
+#include "../superslab/huge.h"
+#include "../superslab/limbo.h"
+#include "../superslab/metadata.h"
+#include "../superslab/purge.h"
+#include "../superslab/registry.h"
+#include "../superslab/size_class.h"
+#include "../superslab/slab.h"
+#include "../superslab/superslab.h"
+#include "arena.h"
+#include "orphans.h"
+#include "slabs.h"
+
+static pthread_mutex_t arenas_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct arena *free_arenas;             /* arenas_lock: to recycle */
+static _Atomic(struct arena *) all = &late_arena; /* grows under arenas_lock */
+static pthread_key_t exit_key;                /* arenas_lock, until exit_key_made */
+static bool exit_key_made;                    /* arenas_lock */
+
+static __thread unsigned fresh_frees;
+
+static void thread_exit(void *pass);
+
+/* Under arenas_lock. */
+static struct arena *arena_make(void) {
+    struct arena *arena = metadata_take(sizeof *arena);
+    if (arena == NULL)
+        return NULL;
+    arena->next = atomic_load_explicit(&all, memory_order_relaxed);
+    /* Release; partner: arena_count. */
+    atomic_store_explicit(&all, arena, memory_order_release);
+    return arena;
+}
+
+static struct arena *arena_get(void) {
+    struct arena *arena = NULL;
+    pthread_mutex_lock(&arenas_lock);
+    if (!exit_key_made) {
+        size_class_init();
+        exit_key_made = pthread_key_create(&exit_key, thread_exit) == 0;
+    }
+    if (exit_key_made) {
+        arena = free_arenas;
+        if (arena != NULL)
+            free_arenas = arena->next_free;
+        else
+            arena = arena_make();
+    }
+    if (arena != NULL)
+        atomic_store_explicit(&arena->state, ARENA_RUNNING, memory_order_release);
+    pthread_mutex_unlock(&arenas_lock);
+    return arena;
+}
+
+static void arena_put(struct arena *arena) {
+    pthread_mutex_lock(&arenas_lock);
+    arena->next_free = free_arenas;
+    free_arenas = arena;
+    pthread_mutex_unlock(&arenas_lock);
+}
+
+static void flush_caches(struct arena *arena) {
+    for (unsigned class = 0; class < CLASSES; class ++) {
+        struct block *block = arena->cache[class];
+        arena->cache[class] = NULL;
+        arena->room[class] = 0;
+        while (block != NULL) {
+            struct block *next = block->next;
+            arena_free_uncached(arena, registry_slab(block), block);
+            block = next;
+        }
+    }
+}
+
+static void arena_stop(struct arena *arena) {
+    flush_caches(arena);
+    slabs_release_all(arena);
+    arena_put(arena);
+}
+
+/* The key's destructor. Other destructors free too, in up to PTHREAD_DESTRUCTOR_ITERATIONS passes: so wait
+ * for the last pass but one. The last is liburcu's, whose destructor may have run before ours, and which we
+ * may have made to register the thread again. */
+static void thread_exit(void *pass) {
+    uintptr_t number = (uintptr_t)pass;
+    struct arena *arena = self;
+    if (arena == &empty_arena)
+        return;
+    if (number < EXIT_PASS && pthread_setspecific(exit_key, (void *)(number + 1)) == 0)
+        return;
+    self = &empty_arena;
+    thread_phase = THREAD_EXITED;
+    arena_stop(arena);
+}
+
+/* Gives the thread an arena; false if it has to do with the late one. */
+static bool thread_start(void) {
+    if (thread_phase != THREAD_FRESH)
+        return false;
+    int error = errno;
+    struct arena *arena = arena_get();
+    if (arena != NULL) {
+        /* With the arena in place, as pthread_setspecific may allocate. */
+        self = arena;
+        thread_phase = THREAD_RUNNING;
+        counter_add(&arena->counters.starts, 1);
+        if (pthread_setspecific(exit_key, (void *)1) != 0) {
+            self = &empty_arena;
+            thread_phase = THREAD_EXITED;
+            arena_stop(arena);
+        }
+    }
+    errno = error;
+    return self != &empty_arena;
+}
+
+static struct arena *late_enter(void) {
+    pthread_mutex_lock(&late_lock);
+    return &late_arena;
+}
+
+struct arena *arena_enter(void) {
+    if (likely(self != &empty_arena) || thread_start())
+        return self;
+    return late_enter();
+}
+
+struct arena *arena_enter_to_free(void) {
+    if (likely(self != &empty_arena))
+        return self;
+    return ++fresh_frees > FRESH_FREES ? arena_enter() : late_enter();
+}
+
+void arena_leave(struct arena *arena) {
+    if (unlikely(arena == &late_arena))
+        pthread_mutex_unlock(&late_lock);
+}
+
+void arena_trim(void) {
+    struct arena *arena = arena_enter();
+    flush_caches(arena);
+    slabs_exchange(arena);
+    slabs_give_up_empty(arena);
+    arena_leave(arena);
+}
+
+#define SUM(field)                                                                                           \
+    counter_add(&sum->field, atomic_load_explicit(&arena->counters.field, memory_order_relaxed))
+
+void arena_count(struct counters *sum, uint64_t *arenas) {
+    *arenas = 0;
+    /* Acquire; partner: arena_make. */
+    const struct arena *arena = atomic_load_explicit(&all, memory_order_acquire);
+    for (; arena != NULL; arena = arena->next, ++*arenas) {
+        SUM(refills);
+        SUM(remote_frees);
+        SUM(pushes);
+        SUM(posts);
+        SUM(drains);
+        SUM(claims);
+        SUM(adoptions);
+        SUM(orphans);
+        SUM(slabs_taken);
+        SUM(slabs_freed);
+        SUM(starts);
+        for (unsigned class = 0; class < CLASSES; class ++)
+            SUM(used[class]);
+    }
+}
+
+/* In the order in which they nest: liburcu allocates, from the late arena, with its own locks held. */
+static pthread_mutex_t *const fork_locks[] = {
+    &late_lock,        &arenas_lock, &orphans_lock, &purge_lock,    &superslabs_lock,
+    &descriptors_lock, &huge_lock,   &limbo_lock,   &metadata_lock,
+};
+#define FORK_LOCKS (sizeof fork_locks / sizeof *fork_locks)
+
+static void fork_prepare(void) {
+    pthread_mutex_lock(&register_lock);
+    urcu_bp_before_fork();
+    for (size_t i = 0; i < FORK_LOCKS; i++)
+        pthread_mutex_lock(fork_locks[i]);
+}
+
+static void unlock_all(void) {
+    for (size_t i = FORK_LOCKS; i-- > 0;)
+        pthread_mutex_unlock(fork_locks[i]);
+}
+
+static void fork_parent(void) {
+    unlock_all();
+    urcu_bp_after_fork_parent();
+    pthread_mutex_unlock(&register_lock);
+}
+
+/* The other threads are gone, perhaps in the middle of an edit of their slabs: what they own stays theirs,
+ * so that nobody claims it. Frees into it still succeed. */
+static void fork_child(void) {
+    for (struct arena *arena = atomic_load_explicit(&all, memory_order_relaxed); arena != NULL;
+         arena = arena->next)
+        if (arena != self && arena != &late_arena &&
+            atomic_load_explicit(&arena->state, memory_order_relaxed) == ARENA_RUNNING)
+            atomic_store_explicit(&arena->state, ARENA_FROZEN, memory_order_relaxed);
+    limbo_after_fork();
+    unlock_all();
+    urcu_bp_after_fork_child();
+    pthread_mutex_unlock(&register_lock);
+}
+
+void arena_prepare_fork(void) {
+    pthread_atfork(fork_prepare, fork_parent, fork_child);
+}

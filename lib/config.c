@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "report.h"
+
+struct config config = {
+#define OPTION(name, value, least, most, unit, sentence) .name = (value),
+#include "options.def"
+#undef OPTION
+};
+
+struct option {
+    const char *name;
+    unsigned long *value;
+    unsigned long least, most;
+};
+
+static const struct option options[] = {
+#define OPTION(name, value, least, most, unit, sentence) {#name, &config.name, least, most},
+#include "options.def"
+#undef OPTION
+};
+
+#define PREFIX        "FREEHOLD_"
+#define PREFIX_LENGTH (sizeof PREFIX - 1)
+
+static char upper(char letter) {
+    return letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') : letter;
+}
+
+static bool name_matches(const char *name, const char *given, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        if (name[i] == '\0' || upper(name[i]) != given[i])
+            return false;
+    return name[length] == '\0';
+}
+
+static const struct option *option_find(const char *given, size_t length) {
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (name_matches(options[i].name, given, length))
+            return &options[i];
+    return NULL;
+}
+
+/* Decimal digits and nothing else. */
+static bool number_parse(const char *text, unsigned long *number) {
+    unsigned long sum = 0;
+    if (*text == '\0')
+        return false;
+    for (; *text != '\0'; text++) {
+        unsigned long digit = (unsigned long)(*text - '0');
+        if (digit > 9 || sum > (ULONG_MAX - digit) / 10)
+            return false;
+        sum = sum * 10 + digit;
+    }
+    *number = sum;
+    return true;
+}
+
+void config_read(char **environment) {
+    if (environment == NULL || getauxval(AT_SECURE) != 0)
+        return;
+    for (; *environment != NULL; environment++) {
+        const char *name = *environment;
+        if (strncmp(name, PREFIX, PREFIX_LENGTH) != 0)
+            continue;
+        const char *equals = strchr(name, '=');
+        if (equals == NULL)
+            continue;
+        const struct option *option =
+            option_find(name + PREFIX_LENGTH, (size_t)(equals - name) - PREFIX_LENGTH);
+        unsigned long value;
+        if (option == NULL)
+            report_option_unknown(name, (size_t)(equals - name));
+        else if (!number_parse(equals + 1, &value) || value < option->least || value > option->most)
+            report_option_value(name, option->least, option->most, *option->value);
+        else
+            *option->value = value;
+    }
+}

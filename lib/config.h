@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The options of the process: defaults until config_read has run, constant afterwards. */
+#ifndef FREEHOLD_CONFIG_H
+#define FREEHOLD_CONFIG_H
+
+struct config {
+#define OPTION(name, value, least, most, unit, sentence) unsigned long name;
+#include "options.def"
+#undef OPTION
+};
+
+extern struct config config;
+
+/* Takes the options from the environment. Each unknown name or bad value is reported, and the default kept.
+ * Does nothing in a process that runs with more rights than its user. Called once, by the constructor. */
+void config_read(char **environment);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The malloc family. */
+#include <errno.h>
+#include <malloc.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "fast.h"
+#include "freehold.h"
+#include "interpose.h"
+#include "shadow.h"
+#include "superslab/purge.h"
+
+#define TEXT_OF(number) #number
+#define TEXT(number)    TEXT_OF(number)
+
+const char *fh_version(void) {
+    return TEXT(FH_VERSION_MAJOR) "." TEXT(FH_VERSION_MINOR) "." TEXT(FH_VERSION_PATCH);
+}
+
+noinline void *malloc_uncached(size_t size) {
+    bool zero;
+    return arena_allocate(size, GRAIN, &zero);
+}
+
+void *fh_malloc(size_t size) {
+    return shadow_allocated(fast_malloc(size), size);
+}
+
+void fh_free(void *address) {
+    shadow_freed(address);
+    fast_free(address);
+}
+
+void *fh_calloc(size_t count, size_t size) {
+    size_t bytes;
+    if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    bool zero = false;
+    void *block = bytes <= SMALL_MAX ? fast_malloc(bytes) : arena_allocate(bytes, GRAIN, &zero);
+    shadow_allocated(block, bytes);
+    return block == NULL || zero ? block : memset(block, 0, bytes);
+}
+
+/* A block in a new place. */
+static void *move(void *block, size_t old_size, size_t size) {
+    void *moved = fast_malloc(size);
+    if (moved == NULL)
+        return NULL;
+    shadow_allocated(moved, size);
+    memcpy(moved, block, old_size < size ? old_size : size);
+    fh_free(block);
+    return moved;
+}
+
+void *fh_realloc(void *block, size_t size) {
+    if (block == NULL)
+        return fh_malloc(size);
+    if (size == 0) {
+        fh_free(block);
+        return NULL;
+    }
+    size_t usable = arena_block_size(block, "realloc");
+    size_t used = shadow_size(block, usable);
+    void *resized = block;
+    /* A block stays where it is unless half of it would be wasted. */
+    if (size > usable || size < usable / 2)
+        resized = arena_resize(block, size);
+    if (resized == NULL)
+        return move(block, used, size);
+    shadow_resized(block, resized, size);
+    return resized;
+}
+
+void *fh_reallocarray(void *block, size_t count, size_t size) {
+    size_t bytes;
+    if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return fh_realloc(block, bytes);
+}
+
+static bool is_power_of_two(size_t number) {
+    return number != 0 && (number & (number - 1)) == 0;
+}
+
+static void *allocate_aligned(size_t alignment, size_t size) {
+    bool zero;
+    if (alignment <= GRAIN)
+        return fh_malloc(size);
+    return shadow_allocated(arena_allocate(size == 0 ? 1 : size, alignment, &zero), size);
+}
+
+int fh_posix_memalign(void **block, size_t alignment, size_t size) {
+    if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
+        return EINVAL;
+    int error = errno;
+    void *allocated = allocate_aligned(alignment, size);
+    errno = error;
+    if (allocated == NULL)
+        return ENOMEM;
+    *block = allocated;
+    return 0;
+}
+
+void *fh_aligned_alloc(size_t alignment, size_t size) {
+    if (!is_power_of_two(alignment)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return allocate_aligned(alignment, size);
+}
+
+void *fh_memalign(size_t alignment, size_t size) {
+    if (alignment > (size_t)PTRDIFF_MAX / 2 + 1) {
+        errno = EINVAL;
+        return NULL;
+    }
+    size_t power = GRAIN;
+    while (power < alignment)
+        power *= 2;
+    return allocate_aligned(power, size);
+}
+
+static size_t page_size(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void *fh_valloc(size_t size) {
+    return allocate_aligned(page_size(), size);
+}
+
+void *fh_pvalloc(size_t size) {
+    size_t page = page_size();
+    if (size > (size_t)PTRDIFF_MAX) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return allocate_aligned(page, size == 0 ? page : (size + page - 1) & ~(page - 1));
+}
+
+size_t fh_malloc_usable_size(void *block) {
+    return block == NULL ? 0 : shadow_size(block, arena_block_size(block, "malloc_usable_size"));
+}
+
+void fh_free_sized(void *block, size_t size) {
+    (void)size;
+    fh_free(block);
+}
+
+void fh_free_aligned_sized(void *block, size_t alignment, size_t size) {
+    (void)alignment;
+    (void)size;
+    fh_free(block);
+}
+
+int fh_malloc_trim(size_t pad) {
+    (void)pad;
+    uint64_t before = purged_bytes();
+    arena_trim();
+    purge_all();
+    return purged_bytes() != before;
+}
+
+int fh_mallopt(int parameter, int value) {
+    (void)parameter;
+    (void)value;
+    return 1;
+}
+
+void fh_check(void) {
+    arena_check();
+}
+
+INTERPOSE(void *, malloc, (size_t size))
+INTERPOSE(void, free, (void *block))
+INTERPOSE(void *, calloc, (size_t count, size_t size))
+INTERPOSE(void *, realloc, (void *block, size_t size))
+INTERPOSE(void *, reallocarray, (void *block, size_t count, size_t size))
+INTERPOSE(int, posix_memalign, (void **block, size_t alignment, size_t size))
+INTERPOSE(void *, aligned_alloc, (size_t alignment, size_t size))
+INTERPOSE(void *, memalign, (size_t alignment, size_t size))
+INTERPOSE(void *, valloc, (size_t size))
+INTERPOSE(void *, pvalloc, (size_t size))
+INTERPOSE(size_t, malloc_usable_size, (void *block))
+INTERPOSE(int, malloc_trim, (size_t pad))
+INTERPOSE(int, mallopt, (int parameter, int value))
+INTERPOSE(void, free_sized, (void *block, size_t size))
+INTERPOSE(void, free_aligned_sized, (void *block, size_t alignment, size_t size))
+INTERPOSE_AS(void, cfree, fh_free, (void *block))

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inboxes: how an arena learns which of its slabs have a remote queue that is not empty.
+ *
+ * A slab is in one inbox at most: posted guards its link. It may be the inbox of an arena that owned it
+ * once; whoever sweeps that passes it on. What a sweep or a push wins for the arena, that is slabs that it
+ * owns and has drained or has just claimed, is put on arena->won, for the arena to put in the right list. */
+#ifndef FREEHOLD_INBOX_H
+#define FREEHOLD_INBOX_H
+
+#include "../types.h"
+
+/* After a push to slab's remote queue, or when a sweep found the queue not empty: sees to it that somebody
+ * will drain it. Claims the slab for arena if it has no owner, else posts it to its owner. In a read
+ * section. */
+void inbox_notify(struct arena *arena, struct slab *slab);
+
+/* Takes all of the inbox of an arena, which is arena itself or has exited. In no read section. */
+void inbox_sweep(struct arena *arena, struct arena *of);
+
+static inline bool inbox_is_empty(const struct arena *arena) {
+    return ck_pr_load_ptr(&arena->inbox.head) == NULL;
+}
+
+/* The next slab of arena->won, or NULL. */
+struct slab *won_take(struct arena *arena);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "outbox.h"
+
+#include "../superslab/rcu.h"
+#include "inbox.h"
+#include "queue.h"
+
+static uint16_t offset_of(const struct slab *slab, const struct block *block) {
+    return (uint16_t)((size_t)((const char *)block - slab->start) / GRAIN);
+}
+
+noinline void outbox_push(struct arena *arena, struct outbox_slot *slot) {
+    struct slab *slab = slot->slab;
+    struct block *first = slot->first, *second = first->next;
+    struct batch *batch = (struct batch *)first;
+    uint32_t count = slot->count;
+    batch->second = offset_of(slab, count > 1 ? second : first);
+    batch->last = offset_of(slab, slot->last);
+    batch->count = count;
+    slot->slab = NULL;
+    arena->outbox_used &= ~(1u << (slot - arena->outbox));
+    counter_add(&arena->counters.remote_frees, count);
+    counter_add(&arena->counters.pushes, 1);
+    rcu_enter(arena);
+    queue_push_mp(slab, batch);
+    /* Between our push and our look at the owner; partner: the fence in slab_release. */
+    fence_atomic_load();
+    inbox_notify(arena, slab);
+    rcu_leave(arena);
+}
+
+noinline void outbox_open(struct arena *arena, struct slab *slab, struct outbox_slot *slot,
+                          struct block *block) {
+    if (slot->slab != NULL)
+        outbox_push(arena, slot);
+    block->next = NULL;
+    *slot = (struct outbox_slot){.slab = slab, .first = block, .last = block, .count = 1};
+    arena->outbox_used |= 1u << (slot - arena->outbox);
+}
+
+void outbox_flush(struct arena *arena) {
+    while (arena->outbox_used != 0)
+        outbox_push(arena, &arena->outbox[__builtin_ctz(arena->outbox_used)]);
+}

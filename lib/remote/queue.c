@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue.h"
+
+#include "../report.h"
+
+/* A batch travels with its list in offsets; put the pointers back and splice. */
+static void splice(struct slab *slab, struct batch *batch, uint32_t count) {
+    struct block *first = (struct block *)batch;
+    struct block *second = (struct block *)(slab->start + (size_t)batch->second * GRAIN);
+    struct block *last = (struct block *)(slab->start + (size_t)batch->last * GRAIN);
+    first->next = second;
+    last->next = slab->free;
+    slab->free = first;
+    slab->used -= count;
+}
+
+uint32_t queue_drain_owned(struct arena *arena, struct slab *slab) {
+    uint32_t drained = 0;
+    if (queue_is_empty(slab))
+        return 0;
+    if (atomic_load_explicit(&slab->owner, memory_order_relaxed) != arena)
+        report_invariant("a remote queue is drained by the slab's owner only", slab, slab, arena);
+    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&slab->queue);
+    ck_pr_fence_acquire(); /* acquire; partner: queue_push_mp */
+    while (entry != NULL) {
+        struct batch *batch = (struct batch *)entry;
+        uint32_t count = batch->count;
+        entry = entry->next;
+        if (count == 0 || count > slab->used)
+            report_invariant("a batch holds blocks that are in use", batch, slab, arena);
+        splice(slab, batch, count);
+        drained += count;
+    }
+    counter_add(&arena->counters.drains, 1);
+    counter_add(&arena->counters.used[slab->class], -(int64_t)drained);
+    return drained;
+}

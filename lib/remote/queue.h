@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A slab's remote queue: batches pushed by anybody, taken whole by the slab's owner. */
+#ifndef FREEHOLD_QUEUE_H
+#define FREEHOLD_QUEUE_H
+
+#include "../types.h"
+
+static inline bool queue_is_empty(const struct slab *slab) {
+    return ck_pr_load_ptr(&slab->queue.head) == NULL;
+}
+
+/* Pushes one batch. Until now its blocks have pinned the slab; afterwards only a read section does. */
+static inline void queue_push_mp(struct slab *slab, struct batch *batch) {
+    ck_pr_fence_release(); /* release; partner: the exchange in queue_drain_owned */
+    ck_stack_push_upmc(&slab->queue, &batch->link);
+}
+
+/* Claims a slab without owner for arena. Acquire; partner: slab_release. */
+static inline bool slab_claim(struct slab *slab, struct arena *arena) {
+    struct arena *none = OWNER_NONE;
+    return atomic_compare_exchange_strong_explicit(&slab->owner, &none, arena, memory_order_acq_rel,
+                                                   memory_order_relaxed);
+}
+
+/* Moves all batches of a slab that arena owns to its free list. Returns the number of blocks. */
+uint32_t queue_drain_owned(struct arena *arena, struct slab *slab);
+
+#endif

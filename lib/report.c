@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "types.h"
+
+#define LINE_MAX_LENGTH 480
+
+/* A line in the making. What does not fit is cut off. */
+struct line {
+    size_t length;
+    char text[LINE_MAX_LENGTH];
+};
+
+static void put_bytes(struct line *line, const char *bytes, size_t length) {
+    size_t room = LINE_MAX_LENGTH - 1 - line->length;
+    length = length < room ? length : room;
+    memcpy(line->text + line->length, bytes, length);
+    line->length += length;
+}
+
+static void put(struct line *line, const char *text) {
+    put_bytes(line, text, strlen(text));
+}
+
+static void put_number(struct line *line, unsigned long long number, unsigned base) {
+    char digits[24];
+    size_t i = sizeof digits;
+    do
+        digits[--i] = "0123456789abcdef"[number % base];
+    while ((number /= base) != 0);
+    put_bytes(line, digits + i, sizeof digits - i);
+}
+
+static void put_address(struct line *line, const void *address) {
+    put(line, "0x");
+    put_number(line, (uintptr_t)address, 16);
+}
+
+static void write_out(struct line *line) {
+    const char *rest = line->text;
+    line->text[line->length++] = '\n';
+    while (line->length != 0) {
+        ssize_t written = write(STDERR_FILENO, rest, line->length);
+        if (written <= 0)
+            return;
+        rest += written;
+        line->length -= (size_t)written;
+    }
+}
+
+static void start(struct line *line) {
+    line->length = 0;
+    put(line, "freehold: ");
+}
+
+static void start_call(struct line *line, const char *call, const void *address) {
+    start(line);
+    put(line, call);
+    put(line, "(");
+    put_address(line, address);
+    put(line, "): ");
+}
+
+static void put_slab(struct line *line, const struct slab *slab) {
+    put(line, "slab ");
+    put_address(line, slab->start);
+    put(line, " of ");
+    put_number(line, slab->block_size, 10);
+    put(line, "-byte blocks");
+}
+
+noreturn void report_misuse(const char *call, const void *address, const char *what) {
+    struct line line;
+    start_call(&line, call, address);
+    put(&line, what);
+    write_out(&line);
+    abort();
+}
+
+noreturn void report_block(const char *call, const void *address, const struct slab *slab, const char *what) {
+    struct line line;
+    start_call(&line, call, address);
+    put(&line, what);
+    put(&line, " (");
+    put_slab(&line, slab);
+    put(&line, ")");
+    write_out(&line);
+    abort();
+}
+
+noreturn void report_invariant(const char *invariant, const void *address, const struct slab *slab,
+                               const struct arena *arena) {
+    struct line line;
+    start(&line);
+    put(&line, "invariant broken: ");
+    put(&line, invariant);
+    put(&line, "; address ");
+    put_address(&line, address);
+    if (slab != NULL) {
+        put(&line, ", ");
+        put_slab(&line, slab);
+        put(&line, ", owner ");
+        put_address(&line, atomic_load_explicit(&slab->owner, memory_order_relaxed));
+    }
+    put(&line, ", seen by arena ");
+    put_address(&line, arena);
+    put(&line, ". A write through a stale or overrun pointer is the usual cause.");
+    write_out(&line);
+    abort();
+}
+
+noreturn void report_no_memory(const char *call, size_t size) {
+    struct line line;
+    start(&line);
+    put(&line, call);
+    put(&line, ": no memory for ");
+    put_number(&line, size, 10);
+    put(&line, " bytes, and no C++ runtime to throw std::bad_alloc");
+    write_out(&line);
+    abort();
+}
+
+void report_option_unknown(const char *name, size_t length) {
+    struct line line;
+    start(&line);
+    put(&line, "unknown option ");
+    put_bytes(&line, name, length);
+    put(&line, " ignored; the options are");
+#define OPTION(name, value, least, most, unit, sentence) put(&line, " " #name);
+#include "options.def"
+#undef OPTION
+    write_out(&line);
+}
+
+void report_option_value(const char *assignment, unsigned long least, unsigned long most, unsigned long kept) {
+    struct line line;
+    start(&line);
+    put(&line, "bad value in ");
+    put_bytes(&line, assignment, strnlen(assignment, LINE_MAX_LENGTH / 2));
+    put(&line, ": expected a number from ");
+    put_number(&line, least, 10);
+    put(&line, " to ");
+    put_number(&line, most, 10);
+    put(&line, "; keeping ");
+    put_number(&line, kept, 10);
+    write_out(&line);
+}
+
+void report_figure(const char *name, unsigned long long figure) {
+    struct line line;
+    start(&line);
+    put(&line, name);
+    put(&line, " ");
+    put_number(&line, figure, 10);
+    write_out(&line);
+}
+
+void report_notice(const char *text) {
+    struct line line;
+    start(&line);
+    put(&line, text);
+    write_out(&line);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a sanitizer or valgrind is told of blocks. Nothing in a release build; a sanitizer build compiles
+ * tsan/shadow.h instead. */
+#ifndef FREEHOLD_SHADOW_H
+#define FREEHOLD_SHADOW_H
+
+#ifdef FREEHOLD_SANITIZED
+#include "../tsan/shadow.h"
+#else
+
+#include <stddef.h>
+
+/* block has been allocated for size bytes. Returns block. */
+static inline void *shadow_allocated(void *block, size_t size) {
+    (void)size;
+    return block;
+}
+
+/* block is about to be freed. */
+static inline void shadow_freed(void *block) {
+    (void)block;
+}
+
+/* block has become resized, of size bytes, without a copy. */
+static inline void shadow_resized(void *block, void *resized, size_t size) {
+    (void)block;
+    (void)resized;
+    (void)size;
+}
+
+/* The bytes of block that its user may touch, of usable. */
+static inline size_t shadow_size(const void *block, size_t usable) {
+    (void)block;
+    return usable;
+}
+
+#endif
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What happens when the library is loaded and when the process ends. Blocks are handed out before that and
+ * after it as well. */
+#include "arena/arena.h"
+#include "config.h"
+#include "freehold.h"
+
+__attribute__((constructor)) static void start(int count, char **arguments, char **environment) {
+    (void)count;
+    (void)arguments;
+    config_read(environment);
+    arena_prepare_fork();
+}
+
+__attribute__((destructor)) static void finish(void) {
+    if (config.stats)
+        fh_malloc_stats();
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Huge blocks: over LARGE_MAX, or aligned to more. Each has a mapping of its own, aligned to a granule and
+ * registered for each granule. */
+#ifndef FREEHOLD_HUGE_H
+#define FREEHOLD_HUGE_H
+
+#include "../types.h"
+
+extern pthread_mutex_t huge_lock;
+
+/* The descriptor of a slab whose owner is OWNER_HUGE. */
+static inline struct huge *huge_of(struct slab *slab) {
+    return (struct huge *)((char *)slab - offsetof(struct huge, slab));
+}
+
+/* A huge block of at least size bytes at a multiple of alignment. *zero says whether it reads as zero. NULL
+ * if there is no memory. */
+void *huge_take(size_t size, size_t alignment, bool *zero);
+
+/* Frees a huge block: it is kept for reuse, or unregistered and put on limbo. false if another thread has
+ * freed it meanwhile. */
+bool huge_give(struct huge *huge);
+
+/* Makes a huge block longer or shorter without copying it; it may move. NULL if it cannot, and the block
+ * is as it was. */
+void *huge_resize(struct huge *huge, size_t size);
+
+/* Unregisters the kept blocks that are older than the decay time, or all of them. */
+void huge_expire(bool all);
+
+/* Recycles a descriptor whose mapping is gone and which nobody can look at any more. */
+void huge_recycle(struct huge *huge);
+
+/* Bytes of live and of kept huge blocks. */
+uint64_t huge_bytes(void);
+uint64_t huge_kept_bytes(void);
+
+#endif

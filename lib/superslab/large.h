@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Large blocks: runs of units, from SMALL_MAX to LARGE_MAX. */
+#ifndef FREEHOLD_LARGE_H
+#define FREEHOLD_LARGE_H
+
+#include "../types.h"
+
+/* A large block of at least size bytes; alignment is a power of two up to LARGE_MAX. *zero says whether it
+ * reads as zero. NULL if there is no memory. */
+void *large_take(size_t size, size_t alignment, bool *zero);
+
+/* Frees the block of a slab whose owner is OWNER_LARGE. false if another thread has done so meanwhile. */
+bool large_give(struct slab *slab);
+
+/* Makes the block longer or shorter in place; false if it cannot. */
+bool large_resize(struct slab *slab, size_t size);
+
+/* Bytes of all large blocks. */
+uint64_t large_bytes(void);
+
+#endif

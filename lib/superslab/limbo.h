@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Limbo: extents that are unregistered and given back to the kernel but for their address space. An extent
+ * leaves through two grace periods. The first ends every read section that can still have found it, so that
+ * nobody posts its slabs to an inbox any more; what has been posted by then is seen by the slabs' posted
+ * flags, and the extent stays until they are clear. The second ends the read sections of the sweepers that
+ * cleared them. */
+#ifndef FREEHOLD_LIMBO_H
+#define FREEHOLD_LIMBO_H
+
+#include "../types.h"
+
+extern pthread_mutex_t limbo_lock;
+
+/* Puts an extent on limbo; it is unregistered. */
+void limbo_add(struct extent *extent);
+
+/* Runs one grace period for all that is in limbo, and unmaps what has seen two. Does nothing if limbo is
+ * empty, another thread is at it, or the program called from a read section of its own. The caller holds no
+ * lock. */
+void limbo_empty(void);
+
+/* Whether grace periods are no longer possible: then nothing is to be retired. */
+bool limbo_is_closed(void);
+
+/* In the child of a fork: forgets the thread that was emptying limbo. */
+void limbo_after_fork(void);
+
+/* Bytes that wait; extents unmapped, SuperSlabs and huge blocks retired and grace periods run so far. */
+uint64_t limbo_bytes(void);
+uint64_t limbo_unmapped(void);
+uint64_t limbo_added(void);
+uint64_t limbo_grace_periods(void);
+
+#endif

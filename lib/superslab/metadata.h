@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Memory for the allocator's own structures. It never goes back to the kernel; structures are recycled by
+ * their owners. */
+#ifndef FREEHOLD_METADATA_H
+#define FREEHOLD_METADATA_H
+
+#include "../types.h"
+
+extern pthread_mutex_t metadata_lock;
+
+/* size zeroed bytes, aligned to a cache line; NULL if there is no memory. */
+void *metadata_take(size_t size);
+
+#endif

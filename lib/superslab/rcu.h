@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Read sections and grace periods (liburcu, bp flavour).
+ *
+ * A thread that cannot register with liburcu, because it is just doing so or because its arena has exited,
+ * works as the late arena under late_lock: holding that lock is its read section, and a grace period takes
+ * the lock once. */
+#ifndef FREEHOLD_RCU_H
+#define FREEHOLD_RCU_H
+
+#define _LGPL_SOURCE
+#include <urcu-bp.h>
+
+#include "../thread.h"
+
+#ifdef FREEHOLD_TSAN
+#include "../../tsan/rcu.h"
+#else
+#define rcu_tell_leave()
+#define rcu_tell_waited()
+#endif
+
+/* Enters a read section as arena. Sections do not nest. */
+static inline void rcu_enter(const struct arena *arena) {
+    if (unlikely(arena == &late_arena))
+        return;
+    if (unlikely(URCU_TLS(urcu_bp_reader) == NULL))
+        thread_register();
+    _urcu_bp_read_lock();
+}
+
+static inline void rcu_leave(const struct arena *arena) {
+    if (unlikely(arena == &late_arena))
+        return;
+    rcu_tell_leave();
+    _urcu_bp_read_unlock();
+}
+
+/* Whether the calling thread is in a read section: one of the program's, which may use the same library. */
+static inline bool rcu_is_reading(void) {
+    return URCU_TLS(urcu_bp_reader) != NULL && _urcu_bp_read_ongoing() != 0;
+}
+
+/* Waits until every read section that is open now has been left. The caller is in none and holds no lock.
+ * false if the kernel no longer lets a grace period be known (a sandbox): then nothing may be unmapped. */
+bool rcu_wait(void);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Size classes: multiples of 16 B to 128 B, then eight to each doubling, to SMALL_MAX. The size of a class
+ * is a multiple of every power of two that divides the step to its neighbours, and slabs start accordingly,
+ * so that rounding a size up to a multiple of an alignment is all that an aligned block needs. */
+#ifndef FREEHOLD_SIZE_CLASS_H
+#define FREEHOLD_SIZE_CLASS_H
+
+#include "../types.h"
+
+/* The class of every size up to SMALL_MAX, by the size in GRAIN, rounded up. */
+extern uint8_t size_class_table[SMALL_MAX / GRAIN + 1];
+
+/* size is at most SMALL_MAX. */
+static inline unsigned size_class(size_t size) {
+    return size_class_table[(size + GRAIN - 1) / GRAIN];
+}
+
+/* The block size of a class, in bytes. */
+static inline size_t size_class_bytes(unsigned class) {
+    if (class < 8)
+        return (class + 1) * GRAIN;
+    unsigned doubling = (class - 8) / 8, step = (class - 8) % 8;
+    return ((size_t)GRAIN << doubling) * (9 + step);
+}
+
+/* The units of a slab of a class. */
+static inline unsigned size_class_units(unsigned class) {
+    size_t bytes = size_class_bytes(class) * SLAB_BLOCKS;
+    return bytes <= UNIT ? 1 : (unsigned)((bytes + UNIT - 1) / UNIT);
+}
+
+/* Fills the table. Before that, every size is taken for class 0. */
+void size_class_init(void);
+
+#endif

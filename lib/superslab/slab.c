@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "slab.h"
+
+#include "../report.h"
+#include "registry.h"
+#include "size_class.h"
+#include "superslab.h"
+#include "units.h"
+
+/* Slabs start at different cache lines, so that the first blocks of many slabs do not fight for the same
+ * sets. The offset keeps the alignment that the block size has by itself. */
+static size_t start_offset(const struct slab *slab, size_t block_size) {
+    size_t step = block_size & -block_size;
+    if (step < COLOR_STEP)
+        step = COLOR_STEP;
+    return block_size > COLOR_MAX ? 0 : slab->unit * step % COLOR_MAX;
+}
+
+struct slab *slab_make(struct arena *owner, unsigned class) {
+    size_t bytes = size_class_bytes(class);
+    unsigned units = size_class_units(class);
+    struct slab *slab = units_take(units, 1, true).slab;
+    if (slab == NULL)
+        return NULL;
+    char *base = unit_address(slab);
+    size_t offset = start_offset(slab, bytes);
+    slab->start = base + offset;
+    slab->block_size = (uint32_t)bytes;
+    slab->capacity = (uint32_t)((units * UNIT - offset) / bytes);
+    slab->class = (uint8_t)class;
+    slab->units = (uint8_t)units;
+    slab->free = NULL;
+    slab->used = slab->carved = 0;
+    slab->place = PLACE_NONE;
+    slab->won = false;
+    for (unsigned i = 1; i < units; i++)
+        registry_set(base + i * UNIT, slab);
+    /* Release; partner: a late pusher of an earlier slab of these units, which reads owner. */
+    atomic_store_explicit(&slab->owner, owner, memory_order_release);
+    return slab;
+}
+
+void slab_give_up(struct slab *slab) {
+    char *base = unit_address(slab);
+    /* Release; partner: a late pusher, which finds that there is nothing to claim. */
+    atomic_store_explicit(&slab->owner, OWNER_FREE, memory_order_release);
+    for (unsigned i = 1; i < slab->units; i++)
+        registry_set(base + i * UNIT, slab + i);
+    units_give(slab, 0);
+}
+
+static struct chain carve(struct slab *slab, uint32_t count) {
+    char *first = slab->start + (size_t)slab->carved * slab->block_size, *block = first;
+    for (uint32_t i = 1; i < count; i++) {
+        char *next = block + slab->block_size;
+        ((struct block *)block)->next = (struct block *)next;
+        block = next;
+    }
+    ((struct block *)block)->next = NULL;
+    slab->carved += count;
+    slab->used += count;
+    return (struct chain){(struct block *)first, count};
+}
+
+/* A page at first, more from a slab that is in demand. */
+static uint32_t carve_count(const struct slab *slab) {
+    size_t bytes = (size_t)slab->carved * slab->block_size / 2;
+    bytes = bytes < CARVE ? CARVE : bytes > CARVE_MAX ? CARVE_MAX : bytes;
+    uint32_t count = (uint32_t)bytes / slab->block_size, left = slab->capacity - slab->carved;
+    count = count == 0 ? 1 : count;
+    return count < left ? count : left;
+}
+
+struct chain slab_take(struct slab *slab) {
+    if (slab->free == NULL) {
+        uint32_t count = carve_count(slab);
+        return count == 0 ? (struct chain){NULL, 0} : carve(slab, count);
+    }
+    struct chain chain = {slab->free, slab->carved - slab->used};
+    slab->free = NULL;
+    slab->used = slab->carved;
+    return chain;
+}
+
+struct chain slab_take_one(struct slab *slab) {
+    if (slab->free == NULL)
+        return slab->carved == slab->capacity ? (struct chain){NULL, 0} : carve(slab, 1);
+    struct chain chain = {slab->free, 1};
+    slab->free = chain.first->next;
+    slab->used++;
+    chain.first->next = NULL;
+    return chain;
+}
+
+bool slab_holds_block(const struct slab *slab, const void *address) {
+    size_t offset = (size_t)((const char *)address - slab->start);
+    return offset < (size_t)slab->capacity * slab->block_size && offset % slab->block_size == 0;
+}
+
+void slab_check(const struct slab *slab) {
+    const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
+    if (slab->used > slab->carved || slab->carved > slab->capacity)
+        report_invariant("used <= carved <= capacity", slab->start, slab, owner);
+    uint32_t count = 0;
+    for (const struct block *block = slab->free; block != NULL; block = block->next) {
+        if (!slab_holds_block(slab, block) ||
+            (size_t)((const char *)block - slab->start) / slab->block_size >= slab->carved)
+            report_invariant("the free list holds carved blocks of the slab only", block, slab, owner);
+        if (++count > slab->carved - slab->used)
+            break;
+    }
+    if (count != slab->carved - slab->used)
+        report_invariant("used = carved - free", slab->start, slab, owner);
+}

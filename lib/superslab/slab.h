@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Slabs: made from units, taken from and given to by their owner. */
+#ifndef FREEHOLD_SLAB_H
+#define FREEHOLD_SLAB_H
+
+#include "../types.h"
+
+/* A chain of blocks, linked through next. */
+struct chain {
+    struct block *first;
+    uint32_t count;
+};
+
+/* A new slab of a class, owned by owner, with all blocks uncarved; NULL if there is no memory. */
+struct slab *slab_make(struct arena *owner, unsigned class);
+
+/* Gives back the units of a slab of mine with used 0. Nobody may look at it afterwards. */
+void slab_give_up(struct slab *slab);
+
+/* Takes the whole free list, or carves blocks if there is none. The chain is empty if the slab is full. */
+struct chain slab_take(struct slab *slab);
+
+/* Takes one block. */
+struct chain slab_take_one(struct slab *slab);
+
+static inline bool slab_has_blocks(const struct slab *slab) {
+    return slab->free != NULL || slab->carved < slab->capacity;
+}
+
+/* Whether address is that of a carved block of the slab. Reads only what is constant for the slab's life
+ * unless the slab is mine. */
+bool slab_holds_block(const struct slab *slab, const void *address);
+
+/* Checks the free list and the counters of a slab of mine, and stops the process if they are broken. */
+void slab_check(const struct slab *slab);
+
+#endif

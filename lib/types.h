@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every structure of the allocator, with what each field means and who may touch it.
+ *
+ *   block        what malloc returns; no header, nothing is ever read at p - 1
+ *   size class   block sizes are rounded up to one of CLASSES
+ *   unit         64 KiB, aligned to 64 KiB
+ *   slab         a run of units that serves one size class and has one owner at a time
+ *   SuperSlab    a 4 MiB-aligned, 4 MiB region of 64 units, all of which hold user data
+ *   descriptor   a SuperSlab's metadata, out of line
+ *   registry     address -> descriptor of the slab; the only way a pointer is classified
+ *   arena        one thread's heap: its caches, its slabs, its outbox and inbox
+ *   owner        the arena that a slab belongs to, or none
+ *   claim        the owner-CAS none -> me; release: me -> none
+ *   remote free  a free by a thread that does not own the slab
+ *   remote queue a slab's MPSC queue of remote batches
+ *   batch        1 to OUTBOX_BATCH free blocks of one slab, linked, that travel together
+ *   outbox       an arena's small table of remote frees not yet pushed, grouped by slab
+ *   inbox        an arena's MPSC queue of its slabs whose remote queue has become non-empty
+ *   orphan       a slab with live blocks and no owner
+ *   run          units that serve one large block
+ *   extent       what has a mapping of its own: a SuperSlab or a huge block
+ *   limbo        unregistered extents that wait for grace periods before their address space is unmapped
+ *
+ * Counting, for every slab: carved = live + cached + free + in flight, where in flight means in an outbox
+ * or in the remote queue. One counter, used = carved - free, changed in one place per direction: up where
+ * a cache is filled (slab_take), down where a block reaches the slab's free list (slab_push, queue_drain).
+ * A slab with used > 0 keeps its units; a SuperSlab whose 64 units are not all free is not retired.
+ *
+ * Who may touch a field:
+ *   constant     written while nobody else can reach the structure
+ *   slab's life  constant from slab_make or run_take until the units are given back
+ *   owner only   read and written by the thread whose arena owns it, nobody else, for no purpose
+ *   atomic       any thread; the comment says which orders matter, and the partner
+ *   counter      written by the owner only, relaxed; read by anybody who sums up
+ *   LOCK         under the named mutex
+ */
+#ifndef FREEHOLD_TYPES_H
+#define FREEHOLD_TYPES_H
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tuning.h"
+#include "primitives.h"
+
+#define likely(condition)   __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+#define noinline            __attribute__((__noinline__))
+#define cold                __attribute__((__noinline__, __cold__))
+
+struct arena;
+
+/* What a slab's owner field holds when it is no arena. */
+#define OWNER_NONE    ((struct arena *)0) /* an orphan: may be claimed */
+#define OWNER_NOWHERE ((struct arena *)1) /* the address belongs to no SuperSlab */
+#define OWNER_FREE    ((struct arena *)2) /* the units are free */
+#define OWNER_LARGE   ((struct arena *)3) /* a run: one large block */
+#define OWNER_HUGE    ((struct arena *)4) /* a huge block */
+
+/* A free block. */
+struct block {
+    struct block *next;
+};
+
+/* The first block of a batch, while it travels. The others are linked through next as usual. */
+struct batch {
+    ck_stack_entry_t link; /* the next batch of the remote queue */
+    uint16_t second;       /* offset of the second block in the slab, in GRAIN */
+    uint16_t last;         /* offset of the last block in the slab, in GRAIN */
+    uint32_t count;        /* blocks of the batch */
+};
+static_assert(sizeof(struct batch) == GRAIN, "a batch's header fits the smallest block");
+
+enum slab_place { PLACE_NONE, PLACE_AVAILABLE, PLACE_FULL, PLACE_ORPHANS };
+
+/* One per unit of a SuperSlab; the one of a slab's first unit describes the slab. Two cache lines: the first
+ * is read by every free and written once a batch by other threads, the second is the owner's alone. */
+struct slab {
+    _Atomic(struct arena *) owner; /* atomic; claimed by CAS (acquire), released by store (release) */
+    char *start;                   /* slab's life: address of the first block, or of the run */
+    uint32_t block_size;           /* slab's life: bytes */
+    uint32_t capacity;             /* slab's life: blocks */
+    uint8_t class;                 /* slab's life: size class */
+    uint8_t unit;                  /* constant: index of the first unit in the SuperSlab */
+    uint8_t units;                 /* slab's life: how many units */
+    _Atomic uint32_t posted;       /* atomic: in somebody's inbox; 0 -> 1 by the poster, 1 -> 0 by the sweeper */
+    ck_stack_t queue;              /* atomic: the remote queue; push by anybody, taken by the owner only */
+    ck_stack_entry_t inbox_link;   /* whoever changed posted to 1, until the sweeper has taken it */
+
+    struct block *free __attribute__((aligned(64))); /* owner only: the free list */
+    uint32_t used;            /* owner only: carved blocks that are not in the free list */
+    uint32_t carved;          /* owner only: blocks that have ever been handed out, from the start */
+    struct slab *next, *prev; /* owner only, or orphans_lock while place is PLACE_ORPHANS */
+    struct slab *won_next;    /* owner only: the list arena->won */
+    bool won;                 /* owner only: is in arena->won */
+    uint8_t place;            /* owner only, or orphans_lock while PLACE_ORPHANS: an enum slab_place */
+} __attribute__((aligned(64)));
+static_assert(sizeof(struct slab) == 128, "a slab is two cache lines");
+static_assert(offsetof(struct slab, free) == 64, "the owner's fields have a cache line of their own");
+
+struct slab_list {
+    struct slab *first, *last; /* as the links: owner only, or orphans_lock */
+};
+
+/* An address range with a mapping of its own. */
+struct extent {
+    char *base;          /* constant for a SuperSlab; a huge block's changes with realloc, by its caller */
+    size_t length;       /* likewise; bytes */
+    struct extent *next; /* the lock of the list it is in: descriptors_lock, huge_lock or limbo_lock */
+    bool huge;           /* constant: which of the two it is */
+};
+
+/* A SuperSlab's descriptor. */
+struct superslab {
+    struct extent extent;
+    uint32_t slot;            /* constant while registered: index in the table of SuperSlabs */
+    struct slab slabs[UNITS]; /* one per unit */
+};
+
+/* A huge block's descriptor. */
+struct huge {
+    struct extent extent;
+    uint64_t since;   /* huge_lock: when it was freed, milliseconds */
+    struct slab slab; /* owner OWNER_HUGE, or OWNER_FREE while it is kept for reuse */
+};
+
+/* A slot of the table of SuperSlabs. The table never moves and is never freed, so that units can be taken
+ * by a CAS without knowing whether the SuperSlab is still there: where there is none, no unit is free. */
+struct slot {
+    _Atomic uint64_t free;                /* atomic: a bit per free unit; taken by CAS (acquire), given back by
+                                             OR (release); all 64 -> 0 retires */
+    _Atomic uint64_t dirty;               /* atomic: a bit per unit that may hold other than zeros; changed by
+                                             whoever has taken the unit */
+    _Atomic(struct superslab *) superslab; /* atomic: valid for whoever holds a unit of it */
+    _Atomic uint64_t aged;                /* atomic: a bit per unit that has been free since the last purge;
+                                             set by the purge, cleared by whoever gives back */
+};
+
+/* One place of an outbox: a batch in the making. */
+struct outbox_slot {
+    struct slab *slab;   /* owner only: NULL if empty */
+    struct block *first; /* owner only */
+    struct block *last;  /* owner only */
+    uint32_t count;      /* owner only */
+};
+
+enum arena_state { ARENA_RUNNING, ARENA_EXITED, ARENA_FROZEN };
+
+/* Counts of events. Each is a counter: its arena's thread writes, anybody reads. */
+struct counters {
+    _Atomic uint64_t refills, remote_frees, pushes, posts, drains, claims, adoptions, orphans, slabs_taken,
+        slabs_freed, starts;
+    _Atomic int64_t used[CLASSES]; /* blocks not in a free list, by class; a drain may be another arena's */
+};
+
+/* Arenas are recycled, never unmapped. */
+struct arena {
+    struct block *cache[CLASSES];        /* owner only: LIFO of blocks to hand out, by class */
+    int32_t room[CLASSES];               /* owner only: frees that the cache still takes until its next refill */
+    struct slab_list available[CLASSES]; /* owner only: slabs with free or uncarved blocks, an empty one last */
+    struct slab_list full[CLASSES];      /* owner only: slabs without */
+    struct slab *won;                    /* owner only: slabs claimed or drained, to be put in the right list */
+    uint32_t outbox_used;                /* owner only: a bit per slot that is not empty */
+    uint64_t tidied;                     /* owner only: when empty slabs were last given back, milliseconds */
+    struct outbox_slot outbox[OUTBOX_SLOTS];
+    struct counters counters;
+
+    ck_stack_t inbox __attribute__((aligned(64))); /* atomic: push by anybody, taken whole by anybody */
+    _Atomic uint32_t state;                        /* atomic: enum arena_state */
+    struct arena *next_free;                       /* arenas_lock */
+    struct arena *next;                            /* constant: all arenas ever made */
+} __attribute__((aligned(64)));
+
+/* Adds to a counter of one's own: no other thread writes it, so there is no need for an atomic addition. */
+#define counter_add(counter, amount)                                                                         \
+    atomic_store_explicit((counter), atomic_load_explicit((counter), memory_order_relaxed) + (amount),       \
+                          memory_order_relaxed)
+
+#endif
