@@ -1,0 +1,31 @@
+# test/FOLDER/NAME.c or .cc becomes the program $(BUILD)/test/FOLDER/NAME. It is built against the system's malloc and
+# gets Freehold by preload when it runs. A folder with a build.mk of its own builds itself, and adds to `test`.
+
+TEST_OWN     := $(dir $(wildcard test/*/build.mk))
+TEST_FOLDERS := $(filter-out $(TEST_OWN),$(sort $(dir $(wildcard test/*/*))))
+TEST_SOURCES := $(wildcard $(TEST_FOLDERS:%=%*.c) $(TEST_FOLDERS:%=%*.cc))
+TEST_HEADERS := $(wildcard test/*/*.h) include/freehold.h
+# No builtins: the compiler must not reason about the functions under test, nor drop calls of them.
+TEST_COMMON  := $(COMMON) -fno-builtin -Itest
+TEST_COMMON_CXX := $(filter-out -std=% -Wshadow -Wstrict-prototypes -Wmissing-prototypes,$(TEST_COMMON)) \
+                   -std=gnu++17 -fsized-deallocation
+TEST_LIBS    := -Wl,--as-needed -lcmocka
+
+.PHONY: test
+test: $(addprefix $(BUILD)/,$(basename $(TEST_SOURCES)))
+
+$(BUILD)/test/%: test/%.c $(TEST_HEADERS) test/build.mk | packages
+	@mkdir -p $(@D)
+	$(CC) $(TEST_COMMON) $(CFLAGS) $(TEST_CFLAGS) -o $@ $< $(TEST_LIBS)
+
+$(BUILD)/test/%: test/%.cc $(TEST_HEADERS) test/build.mk | packages
+	@mkdir -p $(@D)
+	$(CXX) $(TEST_COMMON_CXX) $(CFLAGS) $(TEST_CFLAGS) -o $@ $< $(TEST_LIBS)
+
+# The program of the fh_* names links the library instead.
+$(BUILD)/test/conformance/twin: TEST_LIBS += -L$(BUILD) -lfreehold -Wl,-rpath,'$$ORIGIN/../..'
+$(BUILD)/test/conformance/twin: $(BUILD)/libfreehold.so
+# A starter of few pages, for a child's peak counts the pages of the parent that it was forked from.
+$(BUILD)/test/conformance/footprint: TEST_LIBS := -static
+
+-include $(wildcard test/*/build.mk)
