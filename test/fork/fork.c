@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Forks while six threads allocate. Every child allocates, frees what it inherited, starts threads, and ends;
+ * the parent waits for it with a limit, so that a hang is a failure. `fork CASE` runs one case. */
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "conformance/probe.h"
+
+#define BUSY_THREADS 6
+#define SHELF        500
+#define FORKS        1000
+#define FEW_FORKS    50
+#define HANG_SECONDS 20
+
+enum { SIZES = 6 };
+static const size_t sizes[SIZES] = {24, 100, 700, 5000, 40 * KIB, 3 * MIB};
+
+/* What the busy threads allocate and free; a child finds it as it was at the fork. */
+static _Atomic(void *) shelf[SHELF];
+static atomic_bool stop;
+
+static size_t random_size(uint64_t *random) {
+    /* Huge blocks are slow: one in 64. */
+    return sizes[random_next(random) % 64 ? random_next(random) % (SIZES - 1) : SIZES - 1];
+}
+
+static void *allocate_all_the_time(void *argument) {
+    uint64_t random = (uint64_t)(uintptr_t)argument;
+    while (!atomic_load(&stop)) {
+        char *block = malloc(random_size(&random));
+        REQUIRE(block != NULL);
+        block[0] = 1;
+        free(atomic_exchange(&shelf[random_next(&random) % SHELF], block));
+    }
+    return NULL;
+}
+
+static void *allocate_a_while(void *argument) {
+    uint64_t random = (uint64_t)(uintptr_t)argument;
+    void *blocks[20] = {NULL};
+    for (int i = 0; i < 100; i++) {
+        size_t place = random_next(&random) % 20;
+        free(blocks[place]);
+        blocks[place] = malloc(sizes[random_next(&random) % (SIZES - 1)]);
+        REQUIRE(blocks[place] != NULL);
+    }
+    for (int i = 0; i < 20; i++) {
+        free(blocks[i]);
+    }
+    return NULL;
+}
+
+static void run_two_threads(void) {
+    pthread_t threads[2];
+    for (uintptr_t i = 0; i < 2; i++) {
+        REQUIRE(pthread_create(&threads[i], NULL, allocate_a_while, (void *)(i + 1)) == 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(pthread_join(threads[i], NULL) == 0);
+    }
+}
+
+/* What every child does. Threads that the child does not have may own the blocks that it frees. */
+static void live_as_child(void) {
+    allocate_a_while((void *)7);
+    for (int i = 0; i < SHELF; i++) {
+        free(atomic_exchange(&shelf[i], NULL));
+    }
+    run_two_threads();
+    free(malloc(3 * MIB));
+    malloc_trim(0);
+}
+
+static void wait_for_success(pid_t child) {
+    struct timespec pause = {0, 1000000};
+    int status = 0;
+    pid_t done = 0;
+    for (int i = 0; i < HANG_SECONDS * 1000 && (done = waitpid(child, &status, WNOHANG)) == 0; i++) {
+        nanosleep(&pause, NULL);
+    }
+    if (done == 0) {
+        kill(child, SIGKILL);
+    }
+    REQUIRE(done == child);
+    REQUIRE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Forks a child that runs `live` and then what exit runs. */
+static void fork_child(void (*live)(void)) {
+    pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        live();
+        exit(0);
+    }
+    wait_for_success(child);
+}
+
+static void fork_often(void) {
+    for (int i = 0; i < FORKS; i++) {
+        fork_child(live_as_child);
+    }
+}
+
+static void *fork_in_thread(void *unused) {
+    (void)unused;
+    for (int i = 0; i < FEW_FORKS; i++) {
+        fork_child(live_as_child);
+    }
+    return NULL;
+}
+
+/* From two threads at once, so that a fork can meet a fork. */
+static void fork_from_threads(void) {
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(pthread_create(&threads[i], NULL, fork_in_thread, NULL) == 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(pthread_join(threads[i], NULL) == 0);
+    }
+}
+
+static void *fork_once(void *unused) {
+    (void)unused;
+    fork_child(live_as_child);
+    return NULL;
+}
+
+/* A child that has threads again, and forks from one of them. */
+static void live_as_parent(void) {
+    pthread_t busy;
+    pthread_t forker;
+    live_as_child();
+    REQUIRE(pthread_create(&busy, NULL, allocate_all_the_time, (void *)99) == 0);
+    REQUIRE(pthread_create(&forker, NULL, fork_once, NULL) == 0);
+    REQUIRE(pthread_join(forker, NULL) == 0);
+    fork_child(live_as_child);
+    atomic_store(&stop, true);
+    REQUIRE(pthread_join(busy, NULL) == 0);
+}
+
+static void fork_nested(void) {
+    for (int i = 0; i < FEW_FORKS; i++) {
+        fork_child(live_as_parent);
+    }
+}
+
+static void exec_true(void) {
+    char *const arguments[] = {"/bin/true", NULL};
+    free(malloc(100));
+    execv(arguments[0], arguments);
+    REQUIRE(!"exec returned");
+}
+
+static void spawn_programs(void) {
+    char *const arguments[] = {"/bin/true", NULL};
+    for (int i = 0; i < FEW_FORKS; i++) {
+        fork_child(exec_true);
+        pid_t child = 0;
+        REQUIRE(posix_spawn(&child, arguments[0], NULL, NULL, arguments, environ) == 0);
+        wait_for_success(child);
+        child = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): it is what is tested */
+        if (child == 0) {
+            execv(arguments[0], arguments);
+            _exit(1);
+        }
+        REQUIRE(child > 0);
+        wait_for_success(child);
+        FILE *pipe = popen("echo spawned", "re"); /* NOLINT(cert-env33-c): likewise */
+        REQUIRE(pipe != NULL);
+        char line[16] = "";
+        REQUIRE(fgets(line, sizeof(line), pipe) && strcmp(line, "spawned\n") == 0);
+        REQUIRE(pclose(pipe) == 0);
+    }
+}
+
+static void *kept_by_handler;
+static atomic_size_t handler_calls;
+
+/* Many blocks, so that caches run dry and slow paths are taken between our prepare handler and the fork. */
+static void handle_fork(void) {
+    void *blocks[300];
+    for (size_t i = 0; i < 300; i++) {
+        blocks[i] = malloc(sizes[i % SIZES]);
+        REQUIRE(blocks[i] != NULL);
+    }
+    for (size_t i = 0; i < 300; i++) {
+        free(blocks[i]);
+    }
+    free(kept_by_handler);
+    kept_by_handler = malloc(100);
+    atomic_fetch_add(&handler_calls, 1);
+}
+
+static void fork_with_handlers(void) {
+    atomic_store(&handler_calls, 0);
+    REQUIRE(pthread_atfork(handle_fork, handle_fork, handle_fork) == 0);
+    for (int i = 0; i < FEW_FORKS; i++) {
+        fork_child(live_as_child);
+    }
+    REQUIRE(atomic_load(&handler_calls) >= (size_t)2 * FEW_FORKS);
+}
+
+/* Registered before any constructor has run, so it is called with the allocator's own prepare handler done.
+ */
+static bool wants_early_handler(int argc, char **argv) {
+    return argc == 2 && strcmp(argv[1], "early-handler") == 0;
+}
+
+static void register_early(int argc, char **argv, char **environment) {
+    (void)environment;
+    if (wants_early_handler(argc, argv)) {
+        REQUIRE(pthread_atfork(handle_fork, handle_fork, handle_fork) == 0);
+    }
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const preinit)(int, char **,
+                                                                              char **) = register_early;
+
+static void fork_with_early_handlers(void) {
+    for (int i = 0; i < FEW_FORKS; i++) {
+        fork_child(live_as_child);
+    }
+    REQUIRE(atomic_load(&handler_calls) >= (size_t)2 * FEW_FORKS);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+    {"often", fork_often},           {"from-threads", fork_from_threads},
+    {"nested", fork_nested},         {"spawn", spawn_programs},
+    {"handler", fork_with_handlers}, {"early-handler", fork_with_early_handlers},
+};
+
+static bool run_case(const char *name) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (strcmp(cases[i].name, name) == 0) {
+            cases[i].run();
+            return true;
+        }
+    }
+    return false;
+}
+
+int main(int argc, char **argv) {
+    pthread_t busy[BUSY_THREADS];
+    for (uintptr_t i = 0; i < BUSY_THREADS; i++) {
+        REQUIRE(pthread_create(&busy[i], NULL, allocate_all_the_time, (void *)(i + 1)) == 0);
+    }
+    REQUIRE(argc == 2 && run_case(argv[1]));
+    atomic_store(&stop, true);
+    for (int i = 0; i < BUSY_THREADS; i++) {
+        REQUIRE(pthread_join(busy[i], NULL) == 0);
+    }
+    return 0;
+}
