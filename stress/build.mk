@@ -1,0 +1,30 @@
+# `make stress` builds the programs and the recorder to $(BUILD)/stress. A second build, for a sanitizer, sets
+# BUILD and CFLAGS, STRESS_CFLAGS=-DSTRESS_FH and STRESS_LIBS to the library that has the fh_* functions.
+
+STRESS_DIR      ?= $(BUILD)/stress
+STRESS_CFLAGS   ?=
+STRESS_LIBS     ?=
+STRESS_NAMES    := larson handoff mixed fixed pipeline churn orphan retire burst forkstorm realloc aligned \
+                   latency replay
+STRESS_PROGRAMS := $(STRESS_NAMES:%=$(STRESS_DIR)/%)
+STRESS_SHARED   := $(patsubst %,$(BUILD)/obj/stress/%.o,stress block batch)
+STRESS_HEADERS  := $(addprefix stress/,stress.h block.h set.h batch.h ring.h trace.h)
+# What the allocator returns is to be checked, not assumed.
+STRESS_BUILTINS := $(patsubst %,-fno-builtin-%,malloc free calloc realloc aligned_alloc posix_memalign memalign)
+
+.PHONY: stress
+# The recorder replaces malloc, as the sanitizers do: only the plain build has it.
+stress: $(STRESS_PROGRAMS) $(if $(STRESS_LIBS),,$(STRESS_DIR)/recorder.so)
+
+$(BUILD)/obj/stress/%.o: stress/%.c $(STRESS_HEADERS) stress/build.mk | packages
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) $(CFLAGS) $(STRESS_BUILTINS) $(STRESS_CFLAGS) -c -o $@ $<
+
+$(STRESS_PROGRAMS): $(STRESS_DIR)/%: $(BUILD)/obj/stress/%.o $(STRESS_SHARED)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $^ $(STRESS_LIBS) -pthread
+
+$(STRESS_DIR)/recorder.so: stress/recorder.c stress/trace.h stress/build.mk | packages
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) $(CFLAGS) $(STRESS_BUILTINS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -shared \
+	    -o $@ $< -pthread

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A working set: a fixed number of blocks of which random ones are replaced.
+ */
+#ifndef STRESS_SET_H
+#define STRESS_SET_H
+
+#include "block.h"
+
+struct set {
+    struct block *block;
+    uint64_t count;
+    size_t min, max; /* sizes of the blocks, both included */
+};
+
+static inline struct set set_map(uint64_t count, size_t min, size_t max) {
+    return (struct set){stress_map(count * sizeof(struct block)), count, min, max};
+}
+
+static inline size_t set_size(const struct set *set, uint64_t *random) {
+    return set->min + random_below(random, set->max - set->min + 1);
+}
+
+static inline void set_fill(struct set *set, struct worker *worker) {
+    for (uint64_t i = 0; i < set->count; i++) {
+        block_take(&set->block[i], worker, set_size(set, &worker->random));
+    }
+}
+
+/* One replacement is a free and a malloc. */
+static inline void set_replace(struct set *set, struct worker *worker, uint64_t replacements) {
+    for (; replacements > 0; replacements--) {
+        struct block *block = &set->block[random_below(&worker->random, set->count)];
+        block_free(block);
+        block_take(block, worker, set_size(set, &worker->random));
+    }
+}
+
+static inline void set_free(struct set *set) {
+    for (uint64_t i = 0; i < set->count; i++) {
+        if (set->block[i].at != NULL) {
+            block_free(&set->block[i]);
+        }
+    }
+}
+
+#endif
