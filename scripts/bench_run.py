@@ -22,10 +22,12 @@ def parse(output):
 
 
 def number(text):
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
 
 
 def run(allocator, command, timeout, **variables):
@@ -40,4 +42,6 @@ def run(allocator, command, timeout, **variables):
     if process.returncode:
         evidence = (process.stderr.strip() or process.stdout.strip() or "no output").splitlines()[-1]
         raise Failure(f"exit status {process.returncode}: {evidence}")
+    if "freehold:" in process.stderr:
+        raise Failure(process.stderr.strip().splitlines()[-1])
     return parse(process.stdout), process.stdout
