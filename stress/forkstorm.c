@@ -10,14 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static uint64_t room = 200, max = 2000, swaps = 20;
-
-enum { CHILD_SECONDS = 60 };
+static uint64_t room = 200, max = 2000, swaps = 20, patience = 60;
 
 static const struct option options[] = {
     {"batch", OPTION_NUMBER, &room, 1, 1 << 20, "blocks of a batch"},
     {"max", OPTION_NUMBER, &max, 1, 1 << 20, "largest block, bytes; smaller ones are more likely"},
     {"swaps", OPTION_NUMBER, &swaps, 1, 1 << 20, "batches made and freed between two forks"},
+    {"patience", OPTION_NUMBER, &patience, 1, 1000, "seconds after which a child counts as hung"},
     {0},
 };
 
@@ -36,7 +35,7 @@ static void batch_fill(struct batch *batch, struct worker *worker) {
 }
 
 __attribute__((noreturn)) static void run_child(struct batch *batch, struct worker *worker) {
-    alarm(CHILD_SECONDS); /* a child that hangs is a failure, not a longer test */
+    alarm((unsigned)patience); /* a child that hangs is a failure, not a longer test */
     for (int i = 0; i < 3; i++) {
         batch_free(batch, worker, ORDER_RANDOM);
         batch_fill(batch, worker);

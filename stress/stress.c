@@ -234,7 +234,8 @@ void worker_join_previous(struct worker *worker) {
 }
 
 uint64_t worker_budget(struct worker *worker, uint64_t wanted) {
-    uint64_t left = worker->limit - atomic_load_explicit(&worker->operations, memory_order_relaxed);
+    uint64_t done = atomic_load_explicit(&worker->operations, memory_order_relaxed);
+    uint64_t left = done < worker->limit ? worker->limit - done : 0;
     return stress_stopped() ? 0 : left < wanted ? left : wanted;
 }
 
