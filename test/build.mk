@@ -22,9 +22,11 @@ $(BUILD)/test/%: test/%.cc $(TEST_HEADERS) test/build.mk | packages
 	@mkdir -p $(@D)
 	$(CXX) $(TEST_COMMON_CXX) $(CFLAGS) $(TEST_CFLAGS) -o $@ $< $(TEST_LIBS)
 
-# The program of the fh_* names links the library instead.
+# The program of the fh_* names links the library instead, and finds it by its soname.
 $(BUILD)/test/conformance/twin: TEST_LIBS += -L$(BUILD) -lfreehold -Wl,-rpath,'$$ORIGIN/../..'
-$(BUILD)/test/conformance/twin: $(BUILD)/libfreehold.so
+$(BUILD)/test/conformance/twin: $(BUILD)/libfreehold.so.0
+$(BUILD)/libfreehold.so.0: $(BUILD)/libfreehold.so
+	ln -sf libfreehold.so $@
 # A starter of few pages, for a child's peak counts the pages of the parent that it was forked from.
 $(BUILD)/test/conformance/footprint: TEST_LIBS := -static
 

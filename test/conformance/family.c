@@ -38,21 +38,7 @@ static void every_function_is_ours(void **state) {
     }
 }
 
-/* A program that was linked with a version of the C library's symbols finds ours all the same. */
-static void versioned_lookups_find_ours(void **state) {
-    (void)state;
-    for (size_t i = 0; i < COUNT(names); i++) {
-        void *versioned = dlvsym(RTLD_DEFAULT, names[i], "GLIBC_2.2.5");
-        if (versioned) {
-            assert_ptr_equal(versioned, dlsym(RTLD_DEFAULT, names[i]));
-        }
-    }
-}
-
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_function_is_ours),
-        cmocka_unit_test(versioned_lookups_find_ours),
-    };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_function_is_ours)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,7 +96,7 @@ static void malloc_info_refuses_options(void **state) {
     (void)state;
     FILE *file = tmpfile();
     assert_non_null(file);
-    assert_int_equal(malloc_info(1, file), EINVAL);
+    assert_int_not_equal(malloc_info(1, file), 0);
     assert_int_equal(ftell(file), 0);
     assert_int_equal(malloc_info(0, file), 0);
     assert_true(ftell(file) > 0);

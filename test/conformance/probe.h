@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <malloc.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,8 +24,21 @@
 /* For programs with threads and children: ends the process at once, without a call of malloc. */
 #define REQUIRE(condition) ((condition) ? (void)0 : probe_fail(#condition, __FILE__, __LINE__))
 
+/* A printf without a buffer, for dprintf takes one from malloc. */
+/* NOLINTNEXTLINE(cert-dcl50-cpp): a C function, also for C++ */
+__attribute__((format(printf, 2, 3), unused)) static void probe_write(int file, const char *format, ...) {
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (write(file, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1) < 0) {
+        _exit(1);
+    }
+}
+
 __attribute__((noreturn, unused)) static void probe_fail(const char *condition, const char *file, int line) {
-    dprintf(STDERR_FILENO, "%s:%d: not true: %s\n", file, line, condition);
+    probe_write(STDERR_FILENO, "%s:%d: not true: %s\n", file, line, condition);
     _exit(1);
 }
 
