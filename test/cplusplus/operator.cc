@@ -132,10 +132,8 @@ template <class Handler> int count_nulls(size_t size, Handler handler) {
     int nulls = 0;
     auto expect_null = [&](auto &&allocate) {
         std::set_new_handler(handler);
-        void *block = allocate();
+        nulls += opaque_pointer(allocate()) == nullptr;
         std::set_new_handler(nullptr);
-        nulls += block == nullptr;
-        operator delete(block);
     };
     expect_null([=] { return operator new(size, std::nothrow); });
     expect_null([=] { return operator new[](size, std::nothrow); });
