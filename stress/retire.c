@@ -77,6 +77,7 @@ static bool work(struct worker *worker) {
         batch_free(batch, worker, (enum order)random_below(&worker->random, ORDERS));
         if (round % 8 == 0) {
             walk_statistics();
+            stress_malloc_trim(0); /* what is empty may be retired now, under the eyes of the others */
         }
     }
     return false;

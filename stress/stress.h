@@ -27,6 +27,7 @@
 #define stress_usable_size    fh_malloc_usable_size
 #define stress_mallinfo2      fh_mallinfo2
 #define stress_malloc_info    fh_malloc_info
+#define stress_malloc_trim    fh_malloc_trim
 #else
 #define stress_malloc         malloc
 #define stress_free           free
@@ -38,6 +39,7 @@
 #define stress_usable_size    malloc_usable_size
 #define stress_mallinfo2      mallinfo2
 #define stress_malloc_info    malloc_info
+#define stress_malloc_trim    malloc_trim
 #endif
 
 #define KIB UINT64_C(1024)
