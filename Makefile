@@ -22,14 +22,20 @@ LIB_CFLAGS  := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-m
 LIB_LDFLAGS := -Wl,-z,now,-z,relro,-z,nodelete,--no-undefined -Wl,--version-script=lib/exports.map
 
 LIB_SOURCES := $(wildcard lib/*.c lib/*/*.c)
-LIB_HEADERS := $(wildcard lib/*.h lib/*/*.h include/*.h)
+LIB_HEADERS := $(wildcard lib/*.h lib/*.def lib/*/*.h include/*.h)
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/obj/%.o)
+
+# V=1 shows the commands.
+ifneq ($(V),1)
+.SILENT:
+endif
 
 .PHONY: all
 all: $(BUILD)/libfreehold.so $(BUILD)/libfreehold.a $(BUILD)/freehold.pc
 
 $(BUILD)/obj/%.o: %.c $(LIB_HEADERS) Makefile | packages
 	@mkdir -p $(@D)
+	@echo "  $(CC) $<"
 	$(CC) $(COMMON) $(CFLAGS) $(LIB_CFLAGS) -c -o $@ $<
 
 $(BUILD)/libfreehold.so: $(LIB_OBJECTS) lib/exports.map

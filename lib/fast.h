@@ -9,38 +9,41 @@
 #include "superslab/size_class.h"
 #include "thread.h"
 
-/* The slow half of malloc. */
+/* malloc of more than TINY_MAX bytes, and its slow half for any size. */
+void *malloc_not_tiny(size_t size);
 void *malloc_uncached(size_t size);
 
-/* malloc: thread -> size class -> pop the class's cache. */
-static inline void *fast_malloc(size_t size) {
-    if (unlikely(size > SMALL_MAX))
-        return malloc_uncached(size);
-    struct arena *arena = self;
-    unsigned class = size_class(size);
-    struct block *block = arena->cache[class];
+static inline void *fast_pop(uintptr_t class, size_t size) {
+    struct block *block = thread.cache[class];
     if (unlikely(block == NULL))
         return malloc_uncached(size);
-    arena->cache[class] = block->next;
+    thread.cache[class] = block->next;
     return block;
 }
 
-/* free: registry -> slab -> its owner is me -> push on the class's cache while it has room. */
+/* malloc: size class -> pop the thread's cache of the class. */
+static inline void *fast_malloc(size_t size) {
+    if (unlikely(size > TINY_MAX))
+        return malloc_not_tiny(size);
+    return fast_pop(thread.class_of[(size + GRAIN - 1) / GRAIN], size);
+}
+
+/* free: registry -> the owner is me -> push on the thread's cache of the class while it has room. */
 static inline void fast_free(void *address) {
-    struct slab *slab = registry_slab(address);
-    struct arena *arena = self;
-    if (unlikely(atomic_load_explicit(&slab->owner, memory_order_relaxed) != arena)) {
-        arena_free_elsewhere(address, "free");
+    struct entry entry = registry_entry(address);
+    struct arena *owner = atomic_load_explicit(&entry.leaf->owners[entry.index], memory_order_relaxed);
+    if (unlikely(owner != thread.arena)) {
+        arena_free_elsewhere(address);
         return;
     }
     struct block *block = address;
-    unsigned class = slab->class;
-    if (unlikely(--arena->room[class] < 0)) {
-        arena_free_uncached(arena, slab, block);
+    uintptr_t class = atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed);
+    if (unlikely(--thread.room[class].left < 0)) {
+        arena_free_uncached(block);
         return;
     }
-    block->next = arena->cache[class];
-    arena->cache[class] = block;
+    block->next = thread.cache[class];
+    thread.cache[class] = block;
 }
 
 #endif

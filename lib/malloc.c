@@ -20,6 +20,10 @@ const char *fh_version(void) {
     return TEXT(FH_VERSION_MAJOR) "." TEXT(FH_VERSION_MINOR) "." TEXT(FH_VERSION_PATCH);
 }
 
+noinline void *malloc_not_tiny(size_t size) {
+    return size <= SMALL_MAX ? fast_pop(size_class(size), size) : malloc_uncached(size);
+}
+
 noinline void *malloc_uncached(size_t size) {
     bool zero;
     return arena_allocate(size, GRAIN, &zero);

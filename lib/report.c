@@ -137,7 +137,8 @@ void report_option_unknown(const char *name, size_t length) {
     write_out(&line);
 }
 
-void report_option_value(const char *assignment, unsigned long least, unsigned long most, unsigned long kept) {
+void report_option_value(const char *assignment, unsigned long least, unsigned long most,
+                         unsigned long kept) {
     struct line line;
     start(&line);
     put(&line, "bad value in ");

@@ -17,7 +17,8 @@ noreturn void report_misuse(const char *call, const void *address, const char *w
 /* A block of a slab is not what the caller takes it for; names the slab too. */
 noreturn void report_block(const char *call, const void *address, const struct slab *slab, const char *what);
 
-/* An invariant of the allocator is broken: names it, the address, the slab, its owner and the arena that saw it. */
+/* An invariant of the allocator is broken: names it, the address, the slab, its owner and the arena that saw
+ * it. */
 noreturn void report_invariant(const char *invariant, const void *address, const struct slab *slab,
                                const struct arena *arena);
 

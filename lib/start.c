@@ -10,6 +10,7 @@ __attribute__((constructor)) static void start(int count, char **arguments, char
     (void)count;
     (void)arguments;
     config_read(environment);
+    arena_start_guards();
     arena_prepare_fork();
 }
 

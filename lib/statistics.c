@@ -43,7 +43,7 @@
 
 static uint64_t used_bytes(const struct counters *sum) {
     int64_t bytes = 0;
-    for (unsigned class = 0; class < CLASSES; class ++)
+    for (unsigned class = 1; class < CLASSES; class ++)
         bytes += sum->used[class] * (int64_t)size_class_bytes(class);
     return bytes < 0 ? 0 : (uint64_t)bytes;
 }
@@ -122,7 +122,8 @@ int fh_malloc_info(int options, FILE *stream) {
         return -1;
     fh_counters(&counters);
     fprintf(stream, "<malloc version=\"freehold-%s\">\n", fh_version());
-#define FIGURE(name) fprintf(stream, "<counter name=\"%s\" value=\"%llu\"/>\n", #name, (unsigned long long)counters.name);
+#define FIGURE(name)                                                                                         \
+    fprintf(stream, "<counter name=\"%s\" value=\"%llu\"/>\n", #name, (unsigned long long)counters.name);
     EACH_COUNTER(FIGURE)
 #undef FIGURE
     return fprintf(stream, "</malloc>\n") < 0 ? -1 : 0;

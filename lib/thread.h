@@ -13,11 +13,9 @@ enum thread_phase {
     THREAD_EXITED       /* has given its arena back */
 };
 
-/* The thread's arena, or empty_arena, whose caches are empty and which owns nothing: the fast paths need no
- * test for a thread that is not running. */
-extern __thread struct arena *self;
-extern __thread enum thread_phase thread_phase;
+extern __attribute__((visibility("hidden"))) __thread struct thread thread;
 
+/* An arena that owns nothing: the fast paths need no test for a thread that has none. */
 extern struct arena empty_arena;
 
 /* The arena of threads that have none, shared under late_lock. */

@@ -34,6 +34,7 @@
  *   atomic       any thread; the comment says which orders matter, and the partner
  *   counter      written by the owner only, relaxed; read by anybody who sums up
  *   LOCK         under the named mutex
+ *   thread only  in thread-local storage
  */
 #ifndef FREEHOLD_TYPES_H
 #define FREEHOLD_TYPES_H
@@ -56,11 +57,10 @@
 struct arena;
 
 /* What a slab's owner field holds when it is no arena. */
-#define OWNER_NONE    ((struct arena *)0) /* an orphan: may be claimed */
-#define OWNER_NOWHERE ((struct arena *)1) /* the address belongs to no SuperSlab */
-#define OWNER_FREE    ((struct arena *)2) /* the units are free */
-#define OWNER_LARGE   ((struct arena *)3) /* a run: one large block */
-#define OWNER_HUGE    ((struct arena *)4) /* a huge block */
+#define OWNER_NONE  ((struct arena *)0) /* an orphan: may be claimed */
+#define OWNER_FREE  ((struct arena *)1) /* the units are free */
+#define OWNER_LARGE ((struct arena *)2) /* a run: one large block */
+#define OWNER_HUGE  ((struct arena *)3) /* a huge block */
 
 /* A free block. */
 struct block {
@@ -88,9 +88,9 @@ struct slab {
     uint8_t class;                 /* slab's life: size class */
     uint8_t unit;                  /* constant: index of the first unit in the SuperSlab */
     uint8_t units;                 /* slab's life: how many units */
-    _Atomic uint32_t posted;       /* atomic: in somebody's inbox; 0 -> 1 by the poster, 1 -> 0 by the sweeper */
-    ck_stack_t queue;              /* atomic: the remote queue; push by anybody, taken by the owner only */
-    ck_stack_entry_t inbox_link;   /* whoever changed posted to 1, until the sweeper has taken it */
+    _Atomic uint32_t posted; /* atomic: in somebody's inbox; 0 -> 1 by the poster, 1 -> 0 by the sweeper */
+    ck_stack_t queue;        /* atomic: the remote queue; push by anybody, taken by the owner only */
+    ck_stack_entry_t inbox_link; /* whoever changed posted to 1, until the sweeper has taken it */
 
     struct block *free __attribute__((aligned(64))); /* owner only: the free list */
     uint32_t used;            /* owner only: carved blocks that are not in the free list */
@@ -132,13 +132,13 @@ struct huge {
 /* A slot of the table of SuperSlabs. The table never moves and is never freed, so that units can be taken
  * by a CAS without knowing whether the SuperSlab is still there: where there is none, no unit is free. */
 struct slot {
-    _Atomic uint64_t free;                /* atomic: a bit per free unit; taken by CAS (acquire), given back by
-                                             OR (release); all 64 -> 0 retires */
-    _Atomic uint64_t dirty;               /* atomic: a bit per unit that may hold other than zeros; changed by
-                                             whoever has taken the unit */
+    _Atomic uint64_t free;  /* atomic: a bit per free unit; taken by CAS (acquire), given back by
+                               OR (release); all 64 -> 0 retires */
+    _Atomic uint64_t dirty; /* atomic: a bit per unit that may hold other than zeros; changed by
+                               whoever has taken the unit */
     _Atomic(struct superslab *) superslab; /* atomic: valid for whoever holds a unit of it */
-    _Atomic uint64_t aged;                /* atomic: a bit per unit that has been free since the last purge;
-                                             set by the purge, cleared by whoever gives back */
+    _Atomic uint64_t aged;                 /* atomic: a bit per unit that has been free since the last purge;
+                                              set by the purge, cleared by whoever gives back */
 };
 
 /* One place of an outbox: a batch in the making. */
@@ -158,15 +158,14 @@ struct counters {
     _Atomic int64_t used[CLASSES]; /* blocks not in a free list, by class; a drain may be another arena's */
 };
 
-/* Arenas are recycled, never unmapped. */
+/* One thread's heap, but for the caches, which are in struct thread. Recycled, never unmapped. */
 struct arena {
-    struct block *cache[CLASSES];        /* owner only: LIFO of blocks to hand out, by class */
-    int32_t room[CLASSES];               /* owner only: frees that the cache still takes until its next refill */
-    struct slab_list available[CLASSES]; /* owner only: slabs with free or uncarved blocks, an empty one last */
-    struct slab_list full[CLASSES];      /* owner only: slabs without */
-    struct slab *won;                    /* owner only: slabs claimed or drained, to be put in the right list */
-    uint32_t outbox_used;                /* owner only: a bit per slot that is not empty */
-    uint64_t tidied;                     /* owner only: when empty slabs were last given back, milliseconds */
+    struct slab_list
+        available[CLASSES];         /* owner only: slabs with free or uncarved blocks, an empty one last */
+    struct slab_list full[CLASSES]; /* owner only: slabs without */
+    struct slab *won;               /* owner only: slabs claimed or drained, to be put in the right list */
+    uint32_t outbox_used;           /* owner only: a bit per slot that is not empty */
+    uint64_t tidied;                /* owner only: when empty slabs were last given back, milliseconds */
     struct outbox_slot outbox[OUTBOX_SLOTS];
     struct counters counters;
 
@@ -175,6 +174,25 @@ struct arena {
     struct arena *next_free;                       /* arenas_lock */
     struct arena *next;                            /* constant: all arenas ever made */
 } __attribute__((aligned(64)));
+
+struct room {
+    int32_t full; /* frees that a cache takes after it has been filled; 0 until the first time */
+    int32_t left; /* frees that it still takes; below 0, frees that went past it */
+};
+
+/* What the fast paths touch, in thread-local storage: all of it thread only. */
+struct thread {
+    struct arena *arena; /* the thread's arena as the fast paths see it: empty_arena when they are to be
+                            left, that is before the first refill, after the exit, and with guards */
+    struct block *cache[CLASSES]; /* LIFO of blocks to hand out, by class */
+    struct room room[CLASSES];
+    uint8_t class_of[TINY_MAX / GRAIN + 1]; /* the class of every size up to TINY_MAX, by the size in GRAIN;
+                                               here because its address takes no instruction */
+    struct block *spare[CLASSES];           /* a cache that was full, to be handed out after the other */
+    struct arena *own;                      /* the thread's arena, or NULL */
+    uint8_t phase;                          /* enum thread_phase */
+    uint32_t fresh_frees;                   /* frees before the first allocation */
+};
 
 /* Adds to a counter of one's own: no other thread writes it, so there is no need for an atomic addition. */
 #define counter_add(counter, amount)                                                                         \

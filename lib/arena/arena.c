@@ -13,6 +13,7 @@
 #include "../superslab/registry.h"
 #include "../superslab/size_class.h"
 #include "../superslab/slab.h"
+#include "cache.h"
 #include "guard.h"
 #include "life.h"
 #include "slabs.h"
@@ -26,11 +27,7 @@ static void tidy(struct arena *arena) {
         arena->tidied = now;
         slabs_give_up_empty(arena);
     }
-    purge_tick(arena);
-}
-
-static int32_t room_of(unsigned class) {
-    return (int32_t)((config.cache << 10) / size_class_bytes(class));
+    purge_tick();
 }
 
 static void *refill(struct arena *arena, unsigned class) {
@@ -39,13 +36,11 @@ static void *refill(struct arena *arena, unsigned class) {
     struct slab *slab = slabs_find(arena, class);
     if (slab == NULL)
         return NULL;
-    /* With guards on, the cache stays empty and without room: every call comes by a slow path. */
-    bool guarded = config.guard != 0;
-    struct chain chain = guarded ? slab_take_one(slab) : slab_take(slab);
+    struct chain chain = arena_has_cache(arena) ? slab_take(slab) : slab_take_one(slab);
     if (!slab_has_blocks(slab))
         slabs_arrange(arena, slab);
-    arena->cache[class] = chain.first->next;
-    arena->room[class] = guarded ? 0 : room_of(class);
+    if (arena_has_cache(arena))
+        cache_fill(class, (struct chain){chain.first->next, chain.count - 1});
     counter_add(&arena->counters.used[class], chain.count);
     counter_add(&arena->counters.refills, 1);
     if (config.guard >= 2 && arena->counters.refills % CHECK_EVERY == 0)
@@ -54,10 +49,16 @@ static void *refill(struct arena *arena, unsigned class) {
 }
 
 static void *allocate_small(struct arena *arena, unsigned class) {
-    struct block *block = arena->cache[class];
-    if (block == NULL)
+    if (!arena_has_cache(arena))
         return refill(arena, class);
-    arena->cache[class] = block->next;
+    struct block *block = thread.cache[class];
+    if (block == NULL) {
+        block = thread.spare[class];
+        thread.spare[class] = NULL;
+        if (block == NULL)
+            return refill(arena, class);
+    }
+    thread.cache[class] = block->next;
     return block;
 }
 
@@ -65,7 +66,7 @@ static void *allocate(struct arena *arena, size_t size, size_t alignment, bool *
     size_t rounded = (size + alignment - 1) & ~(alignment - 1);
     *zero = false;
     if (rounded <= SMALL_MAX)
-        return allocate_small(arena, size_class(rounded));
+        return allocate_small(arena, (unsigned)size_class(rounded));
     tidy(arena);
     if (size <= LARGE_MAX && alignment <= LARGE_MAX)
         return large_take(size, alignment, zero);
@@ -92,55 +93,53 @@ void *arena_allocate(size_t size, size_t alignment, bool *zero) {
     return block;
 }
 
-noinline void arena_free_uncached(struct arena *arena, struct slab *slab, struct block *block) {
-    arena->room[slab->class] = 0;
-    if (unlikely(config.guard != 0))
-        guard_free(arena, slab, block);
-    struct block *free = slab->free;
-    block->next = free;
-    slab->free = block;
-    slab->used--;
-    counter_add(&arena->counters.used[slab->class], -1);
-    if (unlikely(slab->used == 0 || (free == NULL && slab->place == PLACE_FULL)))
-        slabs_arrange(arena, slab);
+noinline void arena_free_uncached(struct block *block) {
+    struct slab *slab = entry_slab(registry_entry(block));
+    unsigned class = slab->class;
+    if (thread.spare[class] == NULL) {
+        cache_set_aside(class);
+        block->next = NULL;
+        thread.cache[class] = block;
+        thread.room[class].left--;
+    } else if (unlikely(slab_push(slab, block))) {
+        cache_settle(class);
+        slabs_arrange(thread.arena, slab);
+    }
 }
 
-static void free_remote(struct slab *slab, struct block *block) {
-    struct arena *arena = arena_enter_to_free();
-    if (unlikely(config.guard != 0))
-        guard_free(NULL, slab, block);
-    if (unlikely(atomic_load_explicit(&slab->owner, memory_order_relaxed) == arena))
-        arena_free_uncached(arena, slab, block);
-    else if (outbox_add(arena, slab, block))
-        slabs_arrange_won(arena);
-    arena_leave(arena);
+/* The same for an arena without a cache: the late one, or any with guards. */
+static void free_unbuffered(struct arena *arena, struct slab *slab, struct block *block) {
+    counter_add(&arena->counters.used[slab->class], -1);
+    if (slab_push(slab, block))
+        slabs_arrange(arena, slab);
 }
 
 static noreturn void refuse(const char *call, const void *address) {
     const struct slab *slab = registry_find(address);
-    const struct slab *granule = registry_find((const void *)((uintptr_t)address & ~(GRANULE - 1)));
-    const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
-    if (owner == OWNER_NOWHERE)
-        owner = atomic_load_explicit(&granule->owner, memory_order_relaxed);
-    if (owner == OWNER_NOWHERE)
+    if (slab == NULL)
+        slab = registry_find((const void *)((uintptr_t)address & ~(GRANULE - 1)));
+    if (slab == NULL)
         report_misuse(call, address,
                       "not a block of this allocator: it is of the stack, static, mapped, of another "
                       "allocator, or was freed long ago. Use what malloc returned.");
-    if (owner == OWNER_FREE)
+    if (atomic_load_explicit(&slab->owner, memory_order_relaxed) == OWNER_FREE)
         report_misuse(call, address, "already freed, or never allocated. Look for two owners of the block.");
     report_misuse(call, address, "inside a block, not its start. Use what malloc returned.");
 }
 
-/* The slab of an address of which nothing is known. */
-static struct slab *slab_of(const void *address) {
-    return (uintptr_t)address >> ADDRESS_BITS == 0 ? registry_slab(address) : &slab_nowhere;
+/* The slab of an address of which nothing is known; it may be that of a large or huge block. */
+static struct slab *slab_of(const void *address, const char *call) {
+    struct slab *slab = registry_find(address);
+    if (unlikely(slab == NULL))
+        refuse(call, address);
+    return slab;
 }
 
 static bool is_small(const struct arena *owner) {
     return owner == OWNER_NONE || owner > OWNER_HUGE;
 }
 
-static void free_other(struct slab *slab, const struct arena *owner, void *address, const char *call) {
+static void free_mapped(struct slab *slab, const struct arena *owner, void *address) {
     int error = errno;
     bool given = false;
     if (owner == OWNER_LARGE && slab->start == address)
@@ -148,22 +147,52 @@ static void free_other(struct slab *slab, const struct arena *owner, void *addre
     else if (owner == OWNER_HUGE && slab->start == address)
         given = huge_give(huge_of(slab));
     if (!given)
-        refuse(call, address);
-    purge_tick(self);
+        refuse("free", address);
+    purge_tick();
     errno = error;
 }
 
-noinline void arena_free_elsewhere(void *address, const char *call) {
-    struct slab *slab = slab_of(address);
+static noinline void push_remote(struct arena *arena, struct slab *slab, struct block *block) {
+    outbox_push_and_add(arena, slab, block);
+    slabs_arrange_won(arena);
+}
+
+static void free_small(struct slab *slab, void *address) {
+    struct arena *arena = arena_enter_to_free();
+    bool own = atomic_load_explicit(&slab->owner, memory_order_relaxed) == arena;
+    if (config.guard != 0)
+        guard_free(own ? arena : NULL, slab, address);
+    if (own)
+        free_unbuffered(arena, slab, address);
+    else if (!outbox_add(arena, slab, address))
+        push_remote(arena, slab, address);
+    arena_leave(arena);
+}
+
+/* Whatever is not the remote free of a running thread. */
+static cold void free_slowly(void *address) {
+    if (address == NULL)
+        return;
+    struct slab *slab = slab_of(address, "free");
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
-    if (likely(is_small(owner)))
-        free_remote(slab, address);
-    else if (address != NULL)
-        free_other(slab, owner, address, call);
+    if (is_small(owner))
+        free_small(slab, address);
+    else
+        free_mapped(slab, owner, address);
+}
+
+noinline void arena_free_elsewhere(void *address) {
+    struct entry entry = registry_entry(address);
+    struct arena *arena = thread.arena;
+    if (unlikely(arena == &empty_arena ||
+                 atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed) == CLASS_NONE))
+        free_slowly(address);
+    else if (unlikely(!outbox_add(arena, entry_slab(entry), address)))
+        push_remote(arena, entry_slab(entry), address);
 }
 
 size_t arena_block_size(const void *address, const char *call) {
-    struct slab *slab = slab_of(address);
+    struct slab *slab = slab_of(address, call);
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     if (likely(is_small(owner)) && slab_holds_block(slab, address))
         return slab->block_size;
@@ -175,7 +204,7 @@ size_t arena_block_size(const void *address, const char *call) {
 }
 
 void *arena_resize(void *address, size_t size) {
-    struct slab *slab = slab_of(address);
+    struct slab *slab = slab_of(address, "realloc");
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     int error = errno;
     void *resized = NULL;

@@ -11,12 +11,12 @@
  * to read as zero. NULL with errno ENOMEM if there is no memory. */
 void *arena_allocate(size_t size, size_t alignment, bool *zero);
 
-/* Frees a block of a slab that arena owns when the cache has no room for it. */
-void arena_free_uncached(struct arena *arena, struct slab *slab, struct block *block);
+/* Frees a block of the thread's arena for which its cache has no room. */
+void arena_free_uncached(struct block *block);
 
 /* Frees whatever the thread's arena does not own: a block of another's slab, a large or a huge block. NULL is
- * ignored. Stops the process if address is none of these; call is the name for the message. */
-void arena_free_elsewhere(void *address, const char *call);
+ * ignored. Stops the process if address is none of these. */
+void arena_free_elsewhere(void *address);
 
 /* Makes a block longer or shorter without copying it; NULL if that cannot be done. It may move. Stops the
  * process if address is not that of a block. */
@@ -33,6 +33,9 @@ void arena_count(struct counters *sum, uint64_t *arenas);
 
 /* Checks the invariants of the calling thread's arena. */
 void arena_check(void);
+
+/* With guards, the calling thread leaves its fast paths. Called by the constructor. */
+void arena_start_guards(void);
 
 /* Installs the fork handlers. Called once. */
 void arena_prepare_fork(void);

@@ -5,7 +5,7 @@
 #include "../report.h"
 #include "../superslab/registry.h"
 #include "../superslab/slab.h"
-#include "arena.h"
+#include "../thread.h"
 
 static const char freed_twice[] = "already freed. Look for two owners of this block.";
 
@@ -22,7 +22,7 @@ void guard_free(const struct arena *arena, const struct slab *slab, const struct
         return;
     if ((size_t)((const char *)block - slab->start) / slab->block_size >= slab->carved)
         report_block("free", block, slab, "never allocated. Free what malloc returned.");
-    if (slab->used == 0 || slab->free == block || arena->cache[slab->class] == block)
+    if (slab->used == 0 || slab->free == block)
         report_block("free", block, slab, freed_twice);
     if (config.guard >= 2)
         free_list_walk(slab, block);
@@ -35,8 +35,11 @@ static void check_slab(const struct arena *arena, const struct slab *slab, enum 
         report_invariant("a slab is in the list that it says", slab, slab, arena);
     if (slab_has_blocks(slab) != (place == PLACE_AVAILABLE))
         report_invariant("a slab is available if and only if it has blocks", slab, slab, arena);
-    if (registry_slab(slab->start) != slab)
+    struct entry entry = registry_entry(slab->start);
+    if (entry_slab(entry) != slab)
         report_invariant("the registry finds the slab of a block", slab->start, slab, arena);
+    if (atomic_load_explicit(&entry.leaf->owners[entry.index], memory_order_relaxed) != arena)
+        report_invariant("the registry names the owner of a slab", slab->start, slab, arena);
     slab_check(slab);
 }
 
@@ -51,12 +54,13 @@ static void check_list(const struct arena *arena, const struct slab_list *list, 
         report_invariant("a list's links agree", list->last, prev, arena);
 }
 
-static void check_cache(const struct arena *arena, unsigned class) {
-    for (const struct block *block = arena->cache[class]; block != NULL; block = block->next) {
-        const struct slab *slab = registry_slab(block);
-        if (atomic_load_explicit(&slab->owner, memory_order_relaxed) != arena || slab->class != class ||
-            !slab_holds_block(slab, block))
-            report_invariant("a cache holds blocks of its class and of its arena's slabs", block, slab, arena);
+static void check_cache(const struct arena *arena, unsigned class, const struct block *block) {
+    for (; block != NULL; block = block->next) {
+        const struct slab *slab = registry_find(block);
+        if (slab == NULL || atomic_load_explicit(&slab->owner, memory_order_relaxed) != arena ||
+            slab->class != class || !slab_holds_block(slab, block))
+            report_invariant("a cache holds blocks of its class and of its arena's slabs", block, slab,
+                             arena);
     }
 }
 
@@ -79,10 +83,13 @@ static void check_outbox(const struct arena *arena) {
 }
 
 void guard_check(const struct arena *arena) {
-    for (unsigned class = 0; class < CLASSES; class ++) {
+    for (unsigned class = 1; class < CLASSES; class ++) {
         check_list(arena, &arena->available[class], PLACE_AVAILABLE);
         check_list(arena, &arena->full[class], PLACE_FULL);
-        check_cache(arena, class);
+        if (arena == thread.arena) {
+            check_cache(arena, class, thread.cache[class]);
+            check_cache(arena, class, thread.spare[class]);
+        }
     }
     check_outbox(arena);
 }

@@ -10,7 +10,8 @@
  * without a walk; level 2 walks the free list too. arena is NULL if the slab is not its own. */
 void guard_free(const struct arena *arena, const struct slab *slab, const struct block *block);
 
-/* Checks all of an arena: its slabs, lists, caches and outbox. Stops the process if an invariant is broken. */
+/* Checks all of an arena: its slabs, lists, caches and outbox. Stops the process if an invariant is broken.
+ */
 void guard_check(const struct arena *arena);
 
 #endif

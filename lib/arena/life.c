@@ -4,25 +4,23 @@
 #include <errno.h>
 #include <urcu-bp.h>
 
+#include "../config.h"
 #include "../superslab/huge.h"
 #include "../superslab/limbo.h"
 #include "../superslab/metadata.h"
 #include "../superslab/purge.h"
-#include "../superslab/registry.h"
 #include "../superslab/size_class.h"
-#include "../superslab/slab.h"
 #include "../superslab/superslab.h"
 #include "arena.h"
+#include "cache.h"
 #include "orphans.h"
 #include "slabs.h"
 
 static pthread_mutex_t arenas_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct arena *free_arenas;             /* arenas_lock: to recycle */
+static struct arena *free_arenas;                 /* arenas_lock: to recycle */
 static _Atomic(struct arena *) all = &late_arena; /* grows under arenas_lock */
-static pthread_key_t exit_key;                /* arenas_lock, until exit_key_made */
-static bool exit_key_made;                    /* arenas_lock */
-
-static __thread unsigned fresh_frees;
+static pthread_key_t exit_key;                    /* arenas_lock, until exit_key_made */
+static bool exit_key_made;                        /* arenas_lock */
 
 static void thread_exit(void *pass);
 
@@ -64,21 +62,12 @@ static void arena_put(struct arena *arena) {
     pthread_mutex_unlock(&arenas_lock);
 }
 
-static void flush_caches(struct arena *arena) {
-    for (unsigned class = 0; class < CLASSES; class ++) {
-        struct block *block = arena->cache[class];
-        arena->cache[class] = NULL;
-        arena->room[class] = 0;
-        while (block != NULL) {
-            struct block *next = block->next;
-            arena_free_uncached(arena, registry_slab(block), block);
-            block = next;
-        }
-    }
-}
-
 static void arena_stop(struct arena *arena) {
-    flush_caches(arena);
+    if (arena_has_cache(arena))
+        cache_flush();
+    thread.arena = &empty_arena;
+    thread.own = NULL;
+    thread.phase = THREAD_EXITED;
     slabs_release_all(arena);
     arena_put(arena);
 }
@@ -88,35 +77,31 @@ static void arena_stop(struct arena *arena) {
  * may have made to register the thread again. */
 static void thread_exit(void *pass) {
     uintptr_t number = (uintptr_t)pass;
-    struct arena *arena = self;
-    if (arena == &empty_arena)
+    if (thread.own == NULL)
         return;
     if (number < EXIT_PASS && pthread_setspecific(exit_key, (void *)(number + 1)) == 0)
         return;
-    self = &empty_arena;
-    thread_phase = THREAD_EXITED;
-    arena_stop(arena);
+    arena_stop(thread.own);
 }
 
 /* Gives the thread an arena; false if it has to do with the late one. */
 static bool thread_start(void) {
-    if (thread_phase != THREAD_FRESH)
+    if (thread.phase != THREAD_FRESH)
         return false;
     int error = errno;
     struct arena *arena = arena_get();
     if (arena != NULL) {
         /* With the arena in place, as pthread_setspecific may allocate. */
-        self = arena;
-        thread_phase = THREAD_RUNNING;
+        size_class_start_thread();
+        thread.own = arena;
+        thread.arena = config.guard == 0 ? arena : &empty_arena;
+        thread.phase = THREAD_RUNNING;
         counter_add(&arena->counters.starts, 1);
-        if (pthread_setspecific(exit_key, (void *)1) != 0) {
-            self = &empty_arena;
-            thread_phase = THREAD_EXITED;
+        if (pthread_setspecific(exit_key, (void *)1) != 0)
             arena_stop(arena);
-        }
     }
     errno = error;
-    return self != &empty_arena;
+    return thread.own != NULL;
 }
 
 static struct arena *late_enter(void) {
@@ -125,15 +110,15 @@ static struct arena *late_enter(void) {
 }
 
 struct arena *arena_enter(void) {
-    if (likely(self != &empty_arena) || thread_start())
-        return self;
+    if (likely(thread.own != NULL) || thread_start())
+        return thread.own;
     return late_enter();
 }
 
 struct arena *arena_enter_to_free(void) {
-    if (likely(self != &empty_arena))
-        return self;
-    return ++fresh_frees > FRESH_FREES ? arena_enter() : late_enter();
+    if (likely(thread.own != NULL))
+        return thread.own;
+    return ++thread.fresh_frees > FRESH_FREES ? arena_enter() : late_enter();
 }
 
 void arena_leave(struct arena *arena) {
@@ -141,9 +126,17 @@ void arena_leave(struct arena *arena) {
         pthread_mutex_unlock(&late_lock);
 }
 
+void arena_start_guards(void) {
+    if (config.guard == 0 || thread.own == NULL)
+        return;
+    cache_flush();
+    thread.arena = &empty_arena;
+}
+
 void arena_trim(void) {
     struct arena *arena = arena_enter();
-    flush_caches(arena);
+    if (arena_has_cache(arena))
+        cache_flush();
     slabs_exchange(arena);
     slabs_give_up_empty(arena);
     arena_leave(arena);
@@ -154,6 +147,8 @@ void arena_trim(void) {
 
 void arena_count(struct counters *sum, uint64_t *arenas) {
     *arenas = 0;
+    if (thread.own != NULL && arena_has_cache(thread.own))
+        cache_settle_all();
     /* Acquire; partner: arena_make. */
     const struct arena *arena = atomic_load_explicit(&all, memory_order_acquire);
     for (; arena != NULL; arena = arena->next, ++*arenas) {
@@ -168,7 +163,7 @@ void arena_count(struct counters *sum, uint64_t *arenas) {
         SUM(slabs_taken);
         SUM(slabs_freed);
         SUM(starts);
-        for (unsigned class = 0; class < CLASSES; class ++)
+        for (unsigned class = 1; class < CLASSES; class ++)
             SUM(used[class]);
     }
 }
@@ -203,7 +198,7 @@ static void fork_parent(void) {
 static void fork_child(void) {
     for (struct arena *arena = atomic_load_explicit(&all, memory_order_relaxed); arena != NULL;
          arena = arena->next)
-        if (arena != self && arena != &late_arena &&
+        if (arena != thread.own && arena != &late_arena &&
             atomic_load_explicit(&arena->state, memory_order_relaxed) == ARENA_RUNNING)
             atomic_store_explicit(&arena->state, ARENA_FROZEN, memory_order_relaxed);
     limbo_after_fork();

@@ -57,7 +57,7 @@ void slabs_exchange(struct arena *arena) {
 }
 
 void slabs_give_up_empty(struct arena *arena) {
-    for (unsigned class = 0; class < CLASSES; class ++) {
+    for (unsigned class = 1; class < CLASSES; class ++) {
         struct slab *slab = arena->available[class].last;
         if (slab != NULL && slab->used == 0) {
             take_out(arena, slab);
@@ -106,9 +106,7 @@ static void release(struct arena *arena, struct slab *slab) {
         orphans_add(slab);
         counter_add(&arena->counters.orphans, 1);
         rcu_enter(arena); /* once released, the slab is pinned by nothing else */
-        /* Release; partner: slab_claim. */
-        atomic_store_explicit(&slab->owner, OWNER_NONE, memory_order_release);
-        fence_store_load(); /* partner: the fence in outbox_push */
+        slab_release(slab);
         again = !queue_is_empty(slab) && slab_claim(slab, arena);
         rcu_leave(arena);
         if (again)
@@ -125,7 +123,7 @@ static void release_list(struct arena *arena, struct slab_list *list) {
 
 void slabs_release_all(struct arena *arena) {
     slabs_exchange(arena);
-    for (unsigned class = 0; class < CLASSES; class ++) {
+    for (unsigned class = 1; class < CLASSES; class ++) {
         release_list(arena, &arena->available[class]);
         release_list(arena, &arena->full[class]);
     }

@@ -7,7 +7,8 @@
 
 #include "../types.h"
 
-/* A slab of class that has blocks: one of the arena's, an orphan, or a new one. NULL if there is no memory. */
+/* A slab of class that has blocks: one of the arena's, an orphan, or a new one. NULL if there is no memory.
+ */
 struct slab *slabs_find(struct arena *arena, unsigned class);
 
 /* Puts a slab of the arena in the list where it belongs now. It may be given up if it is empty. */

@@ -9,7 +9,7 @@ static uint16_t offset_of(const struct slab *slab, const struct block *block) {
     return (uint16_t)((size_t)((const char *)block - slab->start) / GRAIN);
 }
 
-noinline void outbox_push(struct arena *arena, struct outbox_slot *slot) {
+static void push(struct arena *arena, struct outbox_slot *slot) {
     struct slab *slab = slot->slab;
     struct block *first = slot->first, *second = first->next;
     struct batch *batch = (struct batch *)first;
@@ -29,10 +29,17 @@ noinline void outbox_push(struct arena *arena, struct outbox_slot *slot) {
     rcu_leave(arena);
 }
 
-noinline void outbox_open(struct arena *arena, struct slab *slab, struct outbox_slot *slot,
-                          struct block *block) {
+void outbox_push_and_add(struct arena *arena, struct slab *slab, struct block *block) {
+    struct outbox_slot *slot = &arena->outbox[outbox_index(slab)];
+    if (slot->slab == slab) {
+        block->next = slot->first;
+        slot->first = block;
+        slot->count++;
+        push(arena, slot);
+        return;
+    }
     if (slot->slab != NULL)
-        outbox_push(arena, slot);
+        push(arena, slot);
     block->next = NULL;
     *slot = (struct outbox_slot){.slab = slab, .first = block, .last = block, .count = 1};
     arena->outbox_used |= 1u << (slot - arena->outbox);
@@ -40,5 +47,5 @@ noinline void outbox_open(struct arena *arena, struct slab *slab, struct outbox_
 
 void outbox_flush(struct arena *arena) {
     while (arena->outbox_used != 0)
-        outbox_push(arena, &arena->outbox[__builtin_ctz(arena->outbox_used)]);
+        push(arena, &arena->outbox[__builtin_ctz(arena->outbox_used)]);
 }

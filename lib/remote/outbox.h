@@ -6,34 +6,28 @@
 
 #include "../types.h"
 
-static inline unsigned outbox_index(const struct slab *slab) {
-    uintptr_t number = (uintptr_t)slab / sizeof *slab;
-    return (unsigned)(number ^ number / OUTBOX_SLOTS) % OUTBOX_SLOTS;
+/* The slabs of adjoining units have different slots. */
+static inline size_t outbox_index(const struct slab *slab) {
+    return (uintptr_t)slab / sizeof *slab % OUTBOX_SLOTS;
 }
 
-/* Makes the slot of slab ready for its first block, pushing what another slab has there. */
-void outbox_open(struct arena *arena, struct slab *slab, struct outbox_slot *slot, struct block *block);
+/* A remote free: block is of slab, which arena does not own. false, with nothing done, if that takes more
+ * than adding it to the batch of the slab's slot. */
+static inline bool outbox_add(struct arena *arena, struct slab *slab, struct block *block) {
+    struct outbox_slot *slot = &arena->outbox[outbox_index(slab)];
+    if (unlikely(slot->slab != slab || slot->count == OUTBOX_BATCH - 1))
+        return false;
+    block->next = slot->first;
+    slot->first = block;
+    slot->count++;
+    return true;
+}
 
-/* Pushes the batch of a slot. */
-void outbox_push(struct arena *arena, struct outbox_slot *slot);
+/* The other remote frees: the batch is full with this block and is pushed, or another slab has the slot and
+ * its batch is pushed. Slabs may be won. */
+void outbox_push_and_add(struct arena *arena, struct slab *slab, struct block *block);
 
 /* Pushes every batch. */
 void outbox_flush(struct arena *arena);
-
-/* A remote free: block is of slab, which arena does not own. Says whether something was pushed, so that
- * slabs may have been won. */
-static inline bool outbox_add(struct arena *arena, struct slab *slab, struct block *block) {
-    struct outbox_slot *slot = &arena->outbox[outbox_index(slab)];
-    if (unlikely(slot->slab != slab)) {
-        outbox_open(arena, slab, slot, block);
-        return true;
-    }
-    block->next = slot->first;
-    slot->first = block;
-    if (likely(++slot->count != OUTBOX_BATCH))
-        return false;
-    outbox_push(arena, slot);
-    return true;
-}
 
 #endif

@@ -2,6 +2,24 @@
 #include "queue.h"
 
 #include "../report.h"
+#include "../superslab/registry.h"
+
+bool slab_claim(struct slab *slab, struct arena *arena) {
+    struct arena *none = OWNER_NONE;
+    /* Acquire; partner: slab_release. */
+    if (!atomic_compare_exchange_strong_explicit(&slab->owner, &none, arena, memory_order_acq_rel,
+                                                 memory_order_relaxed))
+        return false;
+    registry_own(slab, arena);
+    return true;
+}
+
+void slab_release(struct slab *slab) {
+    registry_own(slab, NULL);
+    /* Release; partner: slab_claim. */
+    atomic_store_explicit(&slab->owner, OWNER_NONE, memory_order_release);
+    fence_store_load(); /* partner: the fence in push */
+}
 
 /* A batch travels with its list in offsets; put the pointers back and splice. */
 static void splice(struct slab *slab, struct batch *batch, uint32_t count) {

@@ -16,12 +16,12 @@ static inline void queue_push_mp(struct slab *slab, struct batch *batch) {
     ck_stack_push_upmc(&slab->queue, &batch->link);
 }
 
-/* Claims a slab without owner for arena. Acquire; partner: slab_release. */
-static inline bool slab_claim(struct slab *slab, struct arena *arena) {
-    struct arena *none = OWNER_NONE;
-    return atomic_compare_exchange_strong_explicit(&slab->owner, &none, arena, memory_order_acq_rel,
-                                                   memory_order_relaxed);
-}
+/* Claims a slab without owner for arena. */
+bool slab_claim(struct slab *slab, struct arena *arena);
+
+/* Releases a slab of arena's that is among the orphans. In a read section: afterwards nothing else pins it.
+ */
+void slab_release(struct slab *slab);
 
 /* Moves all batches of a slab that arena owns to its free list. Returns the number of blocks. */
 uint32_t queue_drain_owned(struct arena *arena, struct slab *slab);

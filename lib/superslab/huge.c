@@ -112,7 +112,7 @@ void *huge_take(size_t size, size_t alignment, bool *zero) {
 }
 
 static void unregister(struct huge *huge) {
-    granules_set(huge->extent.base, huge->extent.length, &slab_nowhere);
+    granules_set(huge->extent.base, huge->extent.length, NULL);
     purge_extent(&huge->extent);
     limbo_add(&huge->extent);
 }
@@ -151,7 +151,7 @@ static bool huge_move(struct huge *huge, size_t length) {
         return false;
     bool moved = registry_prepare(to, length);
     if (moved) {
-        granules_set(from, before, &slab_nowhere);
+        granules_set(from, before, NULL);
         moved = os_move(from, before, to, length);
         if (!moved)
             granules_set(from, before, &huge->slab);
@@ -178,7 +178,7 @@ static bool huge_shrink(struct huge *huge, size_t length) {
     size_t before = huge->extent.length;
     size_t end = round_up(length, GRANULE);
     if (end < before)
-        granules_set(huge->extent.base + end, before - end, &slab_nowhere);
+        granules_set(huge->extent.base + end, before - end, NULL);
     if (!os_resize(huge->extent.base, before, length))
         return false;
     space_give(before - length);

@@ -88,9 +88,9 @@ static void purge(bool all) {
     errno = error;
 }
 
-void purge_tick(const struct arena *arena) {
+void purge_tick(void) {
     uint64_t now = os_clock(), last = atomic_load_explicit(&last_tick, memory_order_relaxed);
-    if (now - last < config.decay / 2 || arena == &late_arena || arena == &empty_arena)
+    if (now - last < config.decay / 2 || thread.own == NULL)
         return;
     if (atomic_compare_exchange_strong_explicit(&last_tick, &last, now, memory_order_relaxed,
                                                 memory_order_relaxed))

@@ -12,7 +12,7 @@ extern pthread_mutex_t purge_lock;
 /* Called on slow paths without a lock: twice in each decay time it purges what has been free since the last
  * time, and runs a grace period if limbo is not empty. Does nothing for a thread without an arena of its own,
  * which may be inside liburcu or hold late_lock. */
-void purge_tick(const struct arena *arena);
+void purge_tick(void);
 
 /* Purges all that is free at once, retires every empty SuperSlab and empties limbo. */
 void purge_all(void);

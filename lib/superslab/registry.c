@@ -2,46 +2,32 @@
 #include "registry.h"
 
 #include "../os.h"
+#include "superslab.h"
 
-struct slab slab_nowhere = {.owner = OWNER_NOWHERE};
-const struct leaf registry_empty;
-_Atomic uintptr_t registry_root[1ul << ROOT_BITS];
-
-static uintptr_t root_index(uintptr_t address) {
-    return address >> (UNIT_SHIFT + LEAF_BITS);
-}
-
-static struct leaf *leaf_of(uintptr_t address, memory_order order) {
-    return (struct leaf *)((uintptr_t)&registry_empty +
-                           atomic_load_explicit(&registry_root[root_index(address)], order));
-}
-
-static uintptr_t leaf_index(uintptr_t address) {
-    return (address >> UNIT_SHIFT) & ((1ul << LEAF_BITS) - 1);
-}
+struct registry registry;
 
 struct slab *registry_find(const void *address) {
-    uintptr_t number = (uintptr_t)address;
-    if (number >> ADDRESS_BITS != 0)
-        return &slab_nowhere;
-    /* Acquire; partners: the releases of registry_prepare and registry_set. */
-    const struct leaf *leaf = leaf_of(number, memory_order_acquire);
-    return (struct slab *)((uintptr_t)&slab_nowhere +
-                           atomic_load_explicit(&leaf->entries[leaf_index(number)], memory_order_acquire));
+    if ((uintptr_t)address >> ADDRESS_BITS != 0)
+        return NULL;
+    struct entry entry = registry_entry(address);
+    /* Acquire; partner: registry_set. */
+    return atomic_load_explicit(&entry.leaf->slabs[entry.index], memory_order_acquire);
 }
 
 bool registry_prepare(const char *base, size_t length) {
-    uintptr_t first = (uintptr_t)base;
-    for (uintptr_t i = root_index(first); i <= root_index(first + length - 1); i++) {
+    const unsigned shift = UNIT_SHIFT + LEAF_BITS;
+    uintptr_t first = (uintptr_t)base >> shift, last = ((uintptr_t)base + length - 1) >> shift;
+    for (uintptr_t i = first; i <= last; i++) {
         uintptr_t none = 0;
-        if (atomic_load_explicit(&registry_root[i], memory_order_relaxed) != 0)
+        if (atomic_load_explicit(&registry.root[i], memory_order_relaxed) != 0)
             continue;
         struct leaf *leaf = os_map(sizeof *leaf);
         if (leaf == NULL)
             return false;
-        /* Release; partner: registry_find. */
-        if (!atomic_compare_exchange_strong_explicit(&registry_root[i], &none,
-                                                     (uintptr_t)leaf - (uintptr_t)&registry_empty,
+        /* Release; partners are the loads that depend on it. A leaf starts as zeros, so there is nothing else
+         * that has to be seen before. */
+        if (!atomic_compare_exchange_strong_explicit(&registry.root[i], &none,
+                                                     (uintptr_t)leaf - (uintptr_t)&registry.empty,
                                                      memory_order_release, memory_order_relaxed))
             os_unmap(leaf, sizeof *leaf);
     }
@@ -49,8 +35,23 @@ bool registry_prepare(const char *base, size_t length) {
 }
 
 void registry_set(const char *unit, struct slab *slab) {
-    struct leaf *leaf = leaf_of((uintptr_t)unit, memory_order_acquire);
+    struct entry entry = registry_entry(unit);
     /* Release; partner: registry_find. */
-    atomic_store_explicit(&leaf->entries[leaf_index((uintptr_t)unit)],
-                          (uintptr_t)slab - (uintptr_t)&slab_nowhere, memory_order_release);
+    atomic_store_explicit(&entry.leaf->slabs[entry.index], slab, memory_order_release);
+}
+
+void registry_classify(const struct slab *slab, unsigned class) {
+    const char *base = unit_address(slab);
+    for (unsigned i = 0; i < slab->units; i++) {
+        struct entry entry = registry_entry(base + i * UNIT);
+        atomic_store_explicit(&entry.leaf->classes[entry.index], (uint8_t) class, memory_order_relaxed);
+    }
+}
+
+void registry_own(const struct slab *slab, struct arena *arena) {
+    const char *base = unit_address(slab);
+    for (unsigned i = 0; i < slab->units; i++) {
+        struct entry entry = registry_entry(base + i * UNIT);
+        atomic_store_explicit(&entry.leaf->owners[entry.index], arena, memory_order_relaxed);
+    }
 }

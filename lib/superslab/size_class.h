@@ -12,15 +12,15 @@
 extern uint8_t size_class_table[SMALL_MAX / GRAIN + 1];
 
 /* size is at most SMALL_MAX. */
-static inline unsigned size_class(size_t size) {
+static inline uintptr_t size_class(size_t size) {
     return size_class_table[(size + GRAIN - 1) / GRAIN];
 }
 
 /* The block size of a class, in bytes. */
 static inline size_t size_class_bytes(unsigned class) {
-    if (class < 8)
-        return (class + 1) * GRAIN;
-    unsigned doubling = (class - 8) / 8, step = (class - 8) % 8;
+    if (class <= 8)
+        return class * GRAIN;
+    unsigned doubling = (class - 9) / 8, step = (class - 9) % 8;
     return ((size_t)GRAIN << doubling) * (9 + step);
 }
 
@@ -30,7 +30,10 @@ static inline unsigned size_class_units(unsigned class) {
     return bytes <= UNIT ? 1 : (unsigned)((bytes + UNIT - 1) / UNIT);
 }
 
-/* Fills the table. Before that, every size is taken for class 0. */
+/* Fills the table. Before that, every size is taken for CLASS_NONE, whose cache is always empty. */
 void size_class_init(void);
+
+/* Fills the calling thread's part of it. */
+void size_class_start_thread(void);
 
 #endif

@@ -27,7 +27,7 @@ struct slab *slab_make(struct arena *owner, unsigned class) {
     slab->start = base + offset;
     slab->block_size = (uint32_t)bytes;
     slab->capacity = (uint32_t)((units * UNIT - offset) / bytes);
-    slab->class = (uint8_t)class;
+    slab->class = (uint8_t) class;
     slab->units = (uint8_t)units;
     slab->free = NULL;
     slab->used = slab->carved = 0;
@@ -37,11 +37,15 @@ struct slab *slab_make(struct arena *owner, unsigned class) {
         registry_set(base + i * UNIT, slab);
     /* Release; partner: a late pusher of an earlier slab of these units, which reads owner. */
     atomic_store_explicit(&slab->owner, owner, memory_order_release);
+    registry_classify(slab, class);
+    registry_own(slab, owner);
     return slab;
 }
 
 void slab_give_up(struct slab *slab) {
     char *base = unit_address(slab);
+    registry_own(slab, NULL);
+    registry_classify(slab, CLASS_NONE);
     /* Release; partner: a late pusher, which finds that there is nothing to claim. */
     atomic_store_explicit(&slab->owner, OWNER_FREE, memory_order_release);
     for (unsigned i = 1; i < slab->units; i++)

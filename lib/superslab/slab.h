@@ -24,6 +24,15 @@ struct chain slab_take(struct slab *slab);
 /* Takes one block. */
 struct chain slab_take_one(struct slab *slab);
 
+/* Puts a block on the free list. Says whether the slab belongs in another list now: it was full, or has
+ * become empty. */
+static inline bool slab_push(struct slab *slab, struct block *block) {
+    struct block *free = slab->free;
+    block->next = free;
+    slab->free = block;
+    return --slab->used == 0 || (free == NULL && slab->place == PLACE_FULL);
+}
+
 static inline bool slab_has_blocks(const struct slab *slab) {
     return slab->free != NULL || slab->carved < slab->capacity;
 }

@@ -12,10 +12,10 @@
 pthread_mutex_t superslabs_lock = PTHREAD_MUTEX_INITIALIZER;
 pthread_mutex_t descriptors_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static struct extent *pool;    /* descriptors_lock: descriptors to recycle */
-static _Atomic uint64_t present;  /* SuperSlabs registered now */
-static _Atomic uint64_t made;     /* SuperSlabs ever mapped */
-static _Atomic uint64_t space;    /* bytes mapped for blocks */
+static struct extent *pool;      /* descriptors_lock: descriptors to recycle */
+static _Atomic uint64_t present; /* SuperSlabs registered now */
+static _Atomic uint64_t made;    /* SuperSlabs ever mapped */
+static _Atomic uint64_t space;   /* bytes mapped for blocks */
 
 uint64_t superslabs_now(void) {
     return atomic_load_explicit(&present, memory_order_relaxed);
@@ -117,7 +117,7 @@ bool superslab_retire(struct slot *slot) {
     struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
     bool dirty = atomic_load_explicit(&slot->dirty, memory_order_relaxed) != 0;
     for (unsigned i = 0; i < UNITS; i++)
-        registry_set(superslab->extent.base + i * UNIT, &slab_nowhere);
+        registry_set(superslab->extent.base + i * UNIT, NULL);
     atomic_fetch_sub_explicit(&present, 1, memory_order_relaxed);
     /* Release; partner: slot_take, which recycles the slot. */
     atomic_store_explicit(&slot->superslab, NULL, memory_order_release);
