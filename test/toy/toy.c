@@ -7,6 +7,9 @@
  *   misalign  a block starts 8 bytes late
  *   corrupt   a byte of a live block changes
  *   tail      realloc keeps only the first half
+ *   dirty     calloc of 512 bytes and more does not clear
+ *   usable    malloc_usable_size says 1
+ *   null      there is no memory
  *   fork      a child may find the lock held by a thread that it does not have
  *
  * Without TOY it is sound. A fault happens in one call of TOY_EVERY (default 500). Calls of calloc are
@@ -30,12 +33,16 @@ enum fault {
     FAULT_MISALIGN,
     FAULT_CORRUPT,
     FAULT_TAIL,
+    FAULT_DIRTY,
+    FAULT_USABLE,
+    FAULT_NULL,
     FAULT_FORK,
     FAULTS
 };
-static const char *const fault_names[FAULTS] = {"", "drop", "twice", "misalign", "corrupt", "tail", "fork"};
+static const char *const fault_names[FAULTS] = {"",     "drop",  "twice",  "misalign", "corrupt",
+                                                "tail", "dirty", "usable", "null",     "fork"};
 
-enum { CLASSES = 48, ALIGNMENT = 16, FAULTY_SIZE_MIN = 16 };
+enum { CLASSES = 48, ALIGNMENT = 16, FAULTY_SIZE_MIN = 16, DIRTY_SIZE_MIN = 512 };
 static const size_t region_bytes = (size_t)1 << 36;
 
 /* Out of line, one for each place where a block may start: the faults must not break the toy itself. */
@@ -138,6 +145,9 @@ static char *take(size_t size, size_t alignment, size_t late, bool spared) {
 }
 
 static char *take_faulty(size_t size, size_t alignment) {
+    if (fault == FAULT_NULL) {
+        return NULL;
+    }
     if (fault == FAULT_TWICE && last_block != NULL && last_size >= size &&
         (uintptr_t)last_block % alignment == 0) {
         return last_block;
@@ -191,7 +201,8 @@ EXPORT void *calloc(size_t nmemb, size_t size) {
         return NULL;
     }
     void *block = allocate(bytes, ALIGNMENT, true);
-    return block == NULL ? NULL : memset(block, 0, bytes);
+    bool clear = fault != FAULT_DIRTY || bytes < DIRTY_SIZE_MIN;
+    return block == NULL || !clear ? block : memset(block, 0, bytes);
 }
 
 EXPORT void *realloc(void *ptr, size_t size) {
@@ -229,5 +240,5 @@ EXPORT int posix_memalign(void **memptr, size_t alignment, size_t size) {
 }
 
 EXPORT size_t malloc_usable_size(void *ptr) {
-    return ptr == NULL ? 0 : room_of(ptr);
+    return ptr == NULL ? 0 : fault == FAULT_USABLE ? 1 : room_of(ptr);
 }
