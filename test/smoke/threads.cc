@@ -52,6 +52,7 @@ bool is_whole(const std::exception_ptr &caught, int number) {
 int main() {
     std::vector<std::vector<std::exception_ptr>> caught(threads);
     std::vector<std::thread> throwers;
+    throwers.reserve(threads);
     for (int t = 0; t < threads; t++) {
         throwers.emplace_back([&caught, t] {
             for (int turn = 0; turn < turns; turn++) {
@@ -64,6 +65,7 @@ int main() {
     }
     std::atomic<int> whole{0};
     std::vector<std::thread> readers;
+    readers.reserve(threads);
     for (int t = 0; t < threads; t++) {
         readers.emplace_back([&caught, &whole, t] {
             auto &mine = caught[static_cast<size_t>(t)];
