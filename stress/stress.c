@@ -203,8 +203,22 @@ static uint64_t status_kib(const char *key) {
     return found == NULL ? 0 : strtoull(found + strlen(key), NULL, 10);
 }
 
+/* The kernel notes its peak only now and then; what was seen here may be higher. */
+static _Atomic uint64_t rss_seen_kib;
+
 uint64_t stress_rss_kib(void) {
-    return status_kib("VmRSS:");
+    uint64_t now = status_kib("VmRSS:");
+    uint64_t seen = atomic_load_explicit(&rss_seen_kib, memory_order_relaxed);
+    while (now > seen && !atomic_compare_exchange_weak_explicit(&rss_seen_kib, &seen, now,
+                                                                memory_order_relaxed, memory_order_relaxed)) {
+    }
+    return now;
+}
+
+static uint64_t peak_rss_kib(void) {
+    uint64_t peak = status_kib("VmHWM:");
+    uint64_t seen = atomic_load_explicit(&rss_seen_kib, memory_order_relaxed);
+    return peak > seen ? peak : seen;
 }
 
 void *stress_map(size_t bytes) {
@@ -374,7 +388,7 @@ void stress_result(const char *format, ...) {
            " operations_per_second=%.0f peak_rss_kib=%" PRIu64
            " major_faults=%ld minor_faults=%ld errors=0 verify=%s",
            stress.program->name, stress.elapsed, stress.threads, stress.seed, stress.done, rate,
-           status_kib("VmHWM:"), usage.ru_majflt, usage.ru_minflt, verify_text);
+           peak_rss_kib(), usage.ru_majflt, usage.ru_minflt, verify_text);
     va_list arguments;
     va_start(arguments, format);
     vprintf(format, arguments);
