@@ -116,4 +116,12 @@ static inline bool read_counters(struct fh_counters *counters) {
     return figures != NULL;
 }
 
+/* Checks Freehold's invariants, if the process runs on it. */
+static inline void check_invariants(void) {
+    void (*check)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "fh_check");
+    if (check) {
+        check();
+    }
+}
+
 #endif

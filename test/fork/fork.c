@@ -77,6 +77,7 @@ static void live_as_child(void) {
     run_two_threads();
     free(malloc(3 * MIB));
     malloc_trim(0);
+    check_invariants();
 }
 
 static void wait_for_success(pid_t child) {
@@ -186,7 +187,7 @@ static void spawn_programs(void) {
 static void *kept_by_handler;
 static atomic_size_t handler_calls;
 
-/* Many blocks, so that caches run dry and slow paths are taken between our prepare handler and the fork. */
+/* Many blocks of every kind, so that the slow paths are taken too. */
 static void handle_fork(void) {
     void *blocks[300];
     for (size_t i = 0; i < 300; i++) {
@@ -210,15 +211,10 @@ static void fork_with_handlers(void) {
     REQUIRE(atomic_load(&handler_calls) >= (size_t)2 * FEW_FORKS);
 }
 
-/* Registered before any constructor has run, so it is called with the allocator's own prepare handler done.
- */
-static bool wants_early_handler(int argc, char **argv) {
-    return argc == 2 && strcmp(argv[1], "early-handler") == 0;
-}
-
+/* Registered before any constructor has run, so prepare is called after the allocator's own prepare. */
 static void register_early(int argc, char **argv, char **environment) {
     (void)environment;
-    if (wants_early_handler(argc, argv)) {
+    if (argc == 2 && strcmp(argv[1], "early-handler") == 0) {
         REQUIRE(pthread_atfork(handle_fork, handle_fork, handle_fork) == 0);
     }
 }

@@ -248,10 +248,9 @@ static bool check_case(const struct misuse *misuse, const struct call *call) {
     death_watch(&death, arguments);
     snprintf(start, sizeof(start), "freehold: %s(%s): %s", call->name, death.output, misuse->what);
     bool right = death_was_abort(&death) && is_message(death.errors, start);
-    printf("%-4s %s of %s, guard %s\n", right ? "ok" : "FAIL", call->name, misuse->name, misuse->guard);
     if (!right) {
-        printf("     expected SIGABRT and: %s\n     got status %#x and: %s\n", start, (unsigned)death.status,
-               death.errors);
+        printf("%s of %s, guard %s\n  expected SIGABRT and: %s\n  got status %#x and: %s\n", call->name,
+               misuse->name, misuse->guard, start, (unsigned)death.status, death.errors);
     }
     return right;
 }
@@ -260,15 +259,19 @@ int main(int argc, char **argv) {
     if (argc == 3) {
         return run_case(argv[1], argv[2]);
     }
+    int run = 0;
     int failed = 0;
     for (size_t m = 0; m < COUNT(misuses); m++) {
         for (size_t c = 0; c < COUNT(calls); c++) {
-            failed += (misuses[m].calls & calls[c].bit) && !check_case(&misuses[m], &calls[c]);
+            if (misuses[m].calls & calls[c].bit) {
+                run++;
+                failed += !check_case(&misuses[m], &calls[c]);
+            }
         }
     }
     /* NULL is no misuse. */
     free(opaque_pointer(NULL));
     REQUIRE(malloc_usable_size(opaque_pointer(NULL)) == 0);
-    printf("%d failed\n", failed);
+    printf("%d of %d cases failed\n", failed, run);
     return failed != 0;
 }

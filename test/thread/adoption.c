@@ -72,5 +72,6 @@ int main(void) {
     for (size_t i = 0; i < SHELF; i++) {
         burn_book(atomic_exchange(&shelf[i], NULL));
     }
+    check_invariants();
     return 0;
 }

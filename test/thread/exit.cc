@@ -153,5 +153,6 @@ int main() {
     for (auto &box : mailbox) {
         unpack(box.exchange(nullptr));
     }
+    check_invariants();
     return 0;
 }
