@@ -7,8 +7,8 @@ STRESS_LIBS     ?=
 STRESS_NAMES    := larson handoff mixed fixed pipeline churn orphan retire burst forkstorm realloc aligned \
                    latency replay
 STRESS_PROGRAMS := $(STRESS_NAMES:%=$(STRESS_DIR)/%)
-STRESS_SHARED   := $(patsubst %,$(BUILD)/obj/stress/%.o,stress block batch)
-STRESS_HEADERS  := $(addprefix stress/,stress.h block.h set.h batch.h ring.h trace.h)
+STRESS_SHARED   := $(patsubst %,$(BUILD)/obj/stress/%.o,stress block batch timeline)
+STRESS_HEADERS  := $(addprefix stress/,stress.h block.h set.h batch.h ring.h trace.h timeline.h)
 # What the allocator returns is to be checked, not assumed.
 STRESS_BUILTINS := $(patsubst %,-fno-builtin-%,malloc free calloc realloc aligned_alloc posix_memalign memalign)
 
@@ -18,13 +18,15 @@ stress: $(STRESS_PROGRAMS) $(if $(STRESS_LIBS),,$(STRESS_DIR)/recorder.so)
 
 $(BUILD)/obj/stress/%.o: stress/%.c $(STRESS_HEADERS) stress/build.mk | packages
 	@mkdir -p $(@D)
+	@echo "  $(CC) $<"
 	$(CC) $(COMMON) $(CFLAGS) $(STRESS_BUILTINS) $(STRESS_CFLAGS) -c -o $@ $<
 
-$(STRESS_PROGRAMS): $(STRESS_DIR)/%: $(BUILD)/obj/stress/%.o $(STRESS_SHARED)
+$(STRESS_PROGRAMS): $(STRESS_DIR)/%: $(BUILD)/obj/stress/%.o $(STRESS_SHARED) $(filter %.a,$(STRESS_LIBS))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -o $@ $^ $(STRESS_LIBS) -pthread
 
 $(STRESS_DIR)/recorder.so: stress/recorder.c stress/trace.h stress/build.mk | packages
 	@mkdir -p $(@D)
+	@echo "  $(CC) $<"
 	$(CC) $(COMMON) $(CFLAGS) $(STRESS_BUILTINS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -shared \
 	    -o $@ $< -pthread

@@ -4,6 +4,7 @@
  * first out or at random. What is live is bounded, so resident memory that grows is the allocator's.
  */
 #include "batch.h"
+#include "timeline.h"
 
 #include <inttypes.h>
 
@@ -40,47 +41,11 @@ static bool make_and_swap(struct worker *worker) {
     return false;
 }
 
-/* Resident memory over time. When the table is full, every second sample is dropped and the interval doubles.
- */
-enum { SAMPLES_MAX = 8192 };
-static struct {
-    double elapsed;
-    uint64_t rss_kib;
-} samples[SAMPLES_MAX];
-static unsigned sample_count;
-static double sample_interval = 0.05;
-
-static void sample(double elapsed) {
-    if (sample_count > 0 && elapsed < samples[sample_count - 1].elapsed + sample_interval) {
-        return;
-    }
-    if (sample_count == SAMPLES_MAX) {
-        for (size_t i = 0; i < SAMPLES_MAX / 2; i++) {
-            samples[i] = samples[2 * i];
-        }
-        sample_count = SAMPLES_MAX / 2;
-        sample_interval *= 2;
-    }
-    samples[sample_count].elapsed = elapsed;
-    samples[sample_count++].rss_kib = stress_rss_kib();
-}
-
-static uint64_t sample_peak(double from, double to) {
-    uint64_t peak = 0;
-    for (unsigned i = 0; i < sample_count; i++) {
-        if (samples[i].elapsed >= from && samples[i].elapsed <= to && samples[i].rss_kib > peak) {
-            peak = samples[i].rss_kib;
-        }
-    }
-    return peak;
-}
-
 int main(int argc, char **argv) {
     stress_start(&program, argc, argv);
     pool_set_up((unsigned)stress.threads, room);
-    stress_run(make_and_swap, sample);
+    stress_run(make_and_swap, timeline_sample);
     pool_free();
-    double window = stress.elapsed < 0.5 ? 0.1 : stress.elapsed < 300 ? stress.elapsed / 5 : 60;
     stress_result(" max=%" PRIu64 " batch=%" PRIu64 " rss_first_kib=%" PRIu64 " rss_last_kib=%" PRIu64, max,
-                  room, sample_peak(0, window), sample_peak(stress.elapsed - window, stress.elapsed + 1));
+                  room, timeline_first_kib(), timeline_last_kib());
 }

@@ -70,7 +70,7 @@ int main(int argc, char **argv) {
         min = max;
         max = swap;
     }
-    struct worker maker = {.random = stress.seed + 1};
+    struct worker maker = {.random = stress.seed | 1};
     for (unsigned i = 0; i < stress.threads; i++) {
         sets[i] = set_map(slots, min, max);
         set_fill(&sets[i], &maker);

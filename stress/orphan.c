@@ -4,6 +4,7 @@
  * that made it is gone, so its slabs are orphans.
  */
 #include "batch.h"
+#include "timeline.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -25,6 +26,7 @@ static const struct program program = {
         "Threads that allocate much and exit, survivors free it. An operation is one block made and freed.",
     .options = options,
     .threads = 4,
+    .interval = 0.05,
 };
 
 static uint64_t makers(void) {
@@ -88,7 +90,9 @@ int main(int argc, char **argv) {
     for (unsigned i = 0; i < stress.threads; i++) {
         hands[i] = pool_hand_out(i);
     }
-    stress_run(work, NULL);
+    stress_run(work, timeline_sample);
     pool_free();
-    stress_result(" batch=%" PRIu64 " threads_gone=%" PRIu64, room, atomic_load(&threads_gone));
+    stress_result(" batch=%" PRIu64 " threads_gone=%" PRIu64 " rss_first_kib=%" PRIu64
+                  " rss_last_kib=%" PRIu64,
+                  room, atomic_load(&threads_gone), timeline_first_kib(), timeline_last_kib());
 }

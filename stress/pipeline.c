@@ -10,7 +10,7 @@
 static uint64_t producers = 0, min = 16, max = 1024, depth = 4096;
 static struct ring *rings; /* of producer p and consumer c: p * consumers + c */
 static _Atomic uint64_t producing;
-static uint64_t live_peak_kib;
+static uint64_t live_peak_kib, rss_peak_kib;
 
 static const struct option options[] = {
     {"producers", OPTION_NUMBER, &producers, 0, THREADS_MAX - 1, "threads that produce; 0: half of them"},
@@ -26,7 +26,7 @@ static const struct program program = {
                "thread and freed by another.",
     .options = options,
     .threads = 2,
-    .interval = 0.01,
+    .interval = 0.02,
 };
 
 static uint64_t consumers(void) {
@@ -88,7 +88,9 @@ static void sample(double elapsed) {
     for (uint64_t i = 0; i < producers * consumers(); i++) {
         bytes += ring_bytes(&rings[i]);
     }
+    uint64_t rss_kib = stress_rss_kib();
     live_peak_kib = bytes / KIB > live_peak_kib ? bytes / KIB : live_peak_kib;
+    rss_peak_kib = rss_kib > rss_peak_kib ? rss_kib : rss_peak_kib;
 }
 
 int main(int argc, char **argv) {
@@ -104,7 +106,9 @@ int main(int argc, char **argv) {
     stress.counting = producers;
     atomic_init(&producing, producers);
     stress_run(work, sample);
+    double rss_over_live = live_peak_kib > 0 ? (double)rss_peak_kib / (double)live_peak_kib : 0;
     stress_result(" producers=%" PRIu64 " consumers=%" PRIu64 " depth=%" PRIu64 " frees_per_second=%.0f"
-                  " live_peak_kib=%" PRIu64,
-                  producers, consumers(), depth, (double)stress.done / stress.elapsed, live_peak_kib);
+                  " live_peak_kib=%" PRIu64 " rss_over_live=%.2f",
+                  producers, consumers(), depth, (double)stress.done / stress.elapsed, live_peak_kib,
+                  rss_over_live);
 }

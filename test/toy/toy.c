@@ -12,8 +12,8 @@
  *   null      there is no memory
  *   fork      a child may find the lock held by a thread that it does not have
  *
- * Without TOY it is sound. A fault happens in one call of TOY_EVERY (default 500). Calls of calloc are
- * spared: the C library keeps its thread structures there.
+ * Without TOY it is sound. A fault of malloc happens in one call of 500. Calls of calloc are spared, since
+ * the C library keeps its thread structures there; they are under 512 bytes.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -42,13 +42,13 @@ enum fault {
 static const char *const fault_names[FAULTS] = {"",     "drop",  "twice",  "misalign", "corrupt",
                                                 "tail", "dirty", "usable", "null",     "fork"};
 
-enum { CLASSES = 48, ALIGNMENT = 16, FAULTY_SIZE_MIN = 16, DIRTY_SIZE_MIN = 512 };
+enum { POWERS = 48, ALIGNMENT = 16, EVERY = 500, FAULTY_SIZE_MIN = 16, DIRTY_SIZE_MIN = 512 };
 static const size_t region_bytes = (size_t)1 << 36;
 
 /* Out of line, one for each place where a block may start: the faults must not break the toy itself. */
 struct header {
-    char *next; /* block in the free list */
-    uint16_t class;
+    char *next;     /* block in the free list */
+    uint16_t power; /* of two: the bytes of the memory */
     bool spared;
     uint32_t offset; /* from the start of the memory to the block */
 };
@@ -56,8 +56,8 @@ struct header {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char *region, *region_next; /* this and the following under the lock */
 static struct header *headers;
-static char *free_lists[2][CLASSES]; /* the second of spared blocks: faults do not reach them */
-static unsigned long calls, every = 500;
+static char *free_lists[2][POWERS]; /* the second of spared blocks: faults do not reach them */
+static unsigned long calls;
 static enum fault fault;
 static _Thread_local char *last_block; /* live, as far as this thread knows */
 static _Thread_local size_t last_size;
@@ -73,15 +73,11 @@ static void *map(size_t bytes) {
 
 static void set_up(void) {
     const char *name = getenv("TOY");
-    const char *interval = getenv("TOY_EVERY");
     region = map(region_bytes);
     headers = map(region_bytes / ALIGNMENT * sizeof *headers);
     region_next = region;
     for (int i = 1; name != NULL && i < FAULTS; i++) {
         fault = strcmp(name, fault_names[i]) == 0 ? (enum fault)i : fault;
-    }
-    if (interval != NULL) {
-        every = strtoul(interval, NULL, 10);
     }
 }
 
@@ -105,16 +101,16 @@ static struct header *header_of(const char *block) {
 }
 
 static size_t room_of(const char *block) {
-    return ((size_t)1 << header_of(block)->class) - header_of(block)->offset;
+    return ((size_t)1 << header_of(block)->power) - header_of(block)->offset;
 }
 
-static char *take_memory(unsigned class, bool spared) {
-    char *freed = free_lists[spared][class];
+static char *take_memory(unsigned power, bool spared) {
+    char *freed = free_lists[spared][power];
     if (freed != NULL) {
-        free_lists[spared][class] = header_of(freed)->next;
+        free_lists[spared][power] = header_of(freed)->next;
         return freed - header_of(freed)->offset;
     }
-    size_t bytes = (size_t)1 << class;
+    size_t bytes = (size_t)1 << power;
     if (bytes > (size_t)(region + region_bytes - region_next)) {
         return NULL;
     }
@@ -125,22 +121,22 @@ static char *take_memory(unsigned class, bool spared) {
 
 static void give_back(char *block) {
     struct header *header = header_of(block);
-    header->next = free_lists[header->spared][header->class];
-    free_lists[header->spared][header->class] = block;
+    header->next = free_lists[header->spared][header->power];
+    free_lists[header->spared][header->power] = block;
 }
 
 static char *take(size_t size, size_t alignment, size_t late, bool spared) {
     if (size > region_bytes || alignment > region_bytes) {
         return NULL;
     }
-    unsigned class = 64 - (unsigned)__builtin_clzll(size + alignment + late);
-    char *memory = take_memory(class, spared);
+    unsigned power = 64 - (unsigned)__builtin_clzll(size + alignment + late);
+    char *memory = take_memory(power, spared);
     if (memory == NULL) {
         return NULL;
     }
     size_t offset = (-(uintptr_t)memory & (alignment - 1)) + late;
     *header_of(memory + offset) =
-        (struct header){.class = (uint16_t) class, .spared = spared, .offset = (uint32_t)offset};
+        (struct header){.power = (uint16_t)power, .spared = spared, .offset = (uint32_t)offset};
     return memory + offset;
 }
 
@@ -167,7 +163,7 @@ static void *allocate(size_t size, size_t alignment, bool spared) {
     if (region == NULL) {
         set_up();
     }
-    bool faulty = !spared && size >= FAULTY_SIZE_MIN && fault != FAULT_NONE && ++calls % every == 0;
+    bool faulty = !spared && size >= FAULTY_SIZE_MIN && fault != FAULT_NONE && ++calls % EVERY == 0;
     char *block = faulty ? take_faulty(size, alignment) : take(size, alignment, 0, spared);
     pthread_mutex_unlock(&lock);
     if (!spared && size >= FAULTY_SIZE_MIN) {
