@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """The plots of a benchmark, drawn by gnuplot as SVG."""
-import os
 import subprocess
 
 COLORS = ("#9aa0a6", "#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf")
@@ -40,7 +39,3 @@ def curves(path, title, label_x, label_y, series, **settings):
     settings.pop("style", None)
     draw(path, title, {"xlabel": quoted(label_x), "ylabel": quoted(label_y), "yrange": "[0:*]", **settings},
          plots, list(series.values()))
-
-
-def file_in(directory, name):
-    return os.path.join(directory, f"{name}.svg")
