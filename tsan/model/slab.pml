@@ -245,7 +245,8 @@ inline outbox_push(blocks) {
     slabs_arrange_won()
 }
 
-/* The section is for the look at the queue: as soon as owner is NONE, another may claim the slab and give it up. */
+/* The section is for the look at the queue: as soon as owner is NONE, another may claim the slab and give it
+ * up. */
 inline release() {
     do
     :: queue_drain_owned();
