@@ -7,7 +7,7 @@ TEST_SOURCES := $(wildcard $(TEST_FOLDERS:%=%*.c) $(TEST_FOLDERS:%=%*.cc))
 TEST_HEADERS := $(wildcard test/*/*.h) include/freehold.h
 # No builtins: the compiler must not reason about the functions under test, nor drop calls of them.
 TEST_COMMON  := $(COMMON) -fno-builtin -Itest
-# -Wshadow is C's alone: for C++ the function fh_counters shadows the constructor of struct fh_counters.
+# -Wshadow is C's alone: for C++ the function fh_counters shadows the constructor of struct fh_counts.
 TEST_COMMON_CXX := $(filter-out -std=% -Wshadow -Wstrict-prototypes -Wmissing-prototypes,$(TEST_COMMON)) \
                    -std=gnu++17 -fsized-deallocation
 TEST_LIBS    := -Wl,--as-needed -lcmocka

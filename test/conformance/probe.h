@@ -107,9 +107,8 @@ static inline size_t resident_bytes(void) {
 }
 
 /* True, and the figures, if the process runs on Freehold. */
-static inline bool read_counters(struct fh_counters *counters) {
-    void (*figures)(struct fh_counters *) =
-        (void (*)(struct fh_counters *))dlsym(RTLD_DEFAULT, "fh_counters");
+static inline bool read_counters(struct fh_counts *counters) {
+    void (*figures)(struct fh_counts *) = (void (*)(struct fh_counts *))dlsym(RTLD_DEFAULT, "fh_counters");
     if (figures) {
         figures(counters);
     }

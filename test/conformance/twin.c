@@ -65,8 +65,8 @@ static void read_figures(void) {
     REQUIRE(strcmp(fh_version(), version) == 0);
     REQUIRE(fh_mallopt(M_MMAP_THRESHOLD, 1) == 1);
 
-    struct fh_counters before;
-    struct fh_counters after;
+    struct fh_counts before;
+    struct fh_counts after;
     fh_counters(&before);
     void *huge = fh_malloc(8 << 20);
     void *large = fh_malloc(100000);

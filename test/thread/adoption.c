@@ -62,7 +62,7 @@ int main(void) {
             REQUIRE(pthread_join(threads[i], NULL) == 0);
         }
     }
-    struct fh_counters counters;
+    struct fh_counts counters;
     if (read_counters(&counters)) {
         probe_write(STDOUT_FILENO, "orphans %zu, claims %zu, adoptions %zu\n", (size_t)counters.orphans,
                     (size_t)counters.claims, (size_t)counters.adoptions);

@@ -143,7 +143,7 @@ int main() {
     REQUIRE(key_passes_run == all_threads * passes);
     REQUIRE(late < early + 4 * MIB);
 
-    struct fh_counters counters;
+    struct fh_counts counters;
     if (read_counters(&counters)) {
         probe_write(STDOUT_FILENO, "arenas: %zu\n", static_cast<size_t>(counters.arenas_made));
         REQUIRE(counters.arenas_started >= all_threads);
