@@ -47,7 +47,9 @@ void *fh_calloc(size_t count, size_t size) {
     bool zero = false;
     void *block = bytes <= SMALL_MAX ? fast_malloc(bytes) : arena_allocate(bytes, GRAIN, &zero);
     shadow_allocated(block, bytes);
-    return block == NULL || zero ? block : memset(block, 0, bytes);
+    if (block == NULL)
+        return NULL;
+    return zero ? shadow_zeroed(block, bytes) : memset(block, 0, bytes);
 }
 
 /* A block in a new place. */

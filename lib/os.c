@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shadow.h"
 #include "tuning.h"
 
 /* Where the next aligned mapping probably fits: below the last one, as the kernel maps downwards. */
@@ -54,6 +55,7 @@ void *os_reserve_aligned(size_t length, size_t alignment) {
 }
 
 bool os_unmap(void *address, size_t length) {
+    shadow_unmapped(address, length);
     return munmap(address, length) == 0;
 }
 
@@ -66,10 +68,13 @@ void os_advise_huge_pages(void *address, size_t length, bool wanted) {
 }
 
 bool os_resize(void *address, size_t old_length, size_t new_length) {
-    return mremap(address, old_length, new_length, 0) != MAP_FAILED;
+    if (new_length < old_length)
+        return os_unmap((char *)address + new_length, old_length - new_length);
+    return shadow_can_grow() && mremap(address, old_length, new_length, 0) != MAP_FAILED;
 }
 
 bool os_move(void *address, size_t old_length, void *target, size_t new_length) {
+    shadow_unmapped(address, old_length);
     return mremap(address, old_length, new_length, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
 }
 

@@ -9,6 +9,7 @@
 #include "../tsan/shadow.h"
 #else
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* block has been allocated for size bytes. Returns block. */
@@ -27,6 +28,23 @@ static inline void shadow_resized(void *block, void *resized, size_t size) {
     (void)block;
     (void)resized;
     (void)size;
+}
+
+/* block has just been allocated and is known to read as zero. Returns block. */
+static inline void *shadow_zeroed(void *block, size_t size) {
+    (void)size;
+    return block;
+}
+
+/* The address range is about to go back to the kernel, which may give it to anybody. */
+static inline void shadow_unmapped(void *address, size_t length) {
+    (void)address;
+    (void)length;
+}
+
+/* Whether a mapping may grow where it is. */
+static inline bool shadow_can_grow(void) {
+    return true;
 }
 
 /* The bytes of block that its user may touch, of usable. */

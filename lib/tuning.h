@@ -30,6 +30,12 @@
 #define SLOTS_CHUNKS    1024u /* so that the table reaches 4 TiB */
 #define HUGE_PAGES_FROM 4u    /* SuperSlabs that a process has before the next get huge pages */
 #define FRESH_FREES     16u   /* frees of a thread that never allocated, before it gets an arena */
-#define EXIT_PASS       3u    /* pass of key destructors that ends an arena; see thread_exit */
+
+/* The pass of key destructors that ends an arena; see thread_exit. A sanitizer needs the last for itself. */
+#ifdef FREEHOLD_SANITIZED
+#define EXIT_PASS 2u
+#else
+#define EXIT_PASS 3u
+#endif
 
 #endif

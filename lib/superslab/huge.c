@@ -6,6 +6,7 @@
 #include "limbo.h"
 #include "metadata.h"
 #include "purge.h"
+#include "rcu.h"
 #include "registry.h"
 #include "superslab.h"
 
@@ -42,6 +43,7 @@ static struct huge *descriptor_take(void) {
 }
 
 void huge_recycle(struct huge *huge) {
+    rcu_tell_recycled(huge, sizeof *huge);
     pthread_mutex_lock(&huge_lock);
     huge->extent.next = pool;
     pool = &huge->extent;

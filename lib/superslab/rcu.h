@@ -18,6 +18,7 @@
 #else
 #define rcu_tell_leave()
 #define rcu_tell_waited()
+#define rcu_tell_recycled(address, bytes)
 #endif
 
 /* Enters a read section as arena. Sections do not nest. */

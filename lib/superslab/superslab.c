@@ -6,6 +6,7 @@
 #include "limbo.h"
 #include "metadata.h"
 #include "purge.h"
+#include "rcu.h"
 #include "registry.h"
 #include "units.h"
 
@@ -47,6 +48,7 @@ static struct superslab *descriptor_take(void) {
 }
 
 void superslab_recycle(struct superslab *superslab) {
+    rcu_tell_recycled(superslab, sizeof *superslab);
     pthread_mutex_lock(&descriptors_lock);
     superslab->extent.next = pool;
     pool = &superslab->extent;
