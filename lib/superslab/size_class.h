@@ -9,11 +9,11 @@
 #include "../types.h"
 
 /* The class of every size up to SMALL_MAX, by the size in GRAIN, rounded up. */
-extern uint8_t size_class_table[SMALL_MAX / GRAIN + 1];
+extern _Atomic uint8_t size_class_table[SMALL_MAX / GRAIN + 1];
 
 /* size is at most SMALL_MAX. */
 static inline uintptr_t size_class(size_t size) {
-    return size_class_table[(size + GRAIN - 1) / GRAIN];
+    return atomic_load_explicit(&size_class_table[(size + GRAIN - 1) / GRAIN], memory_order_relaxed);
 }
 
 /* The block size of a class, in bytes. */
