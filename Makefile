@@ -45,7 +45,8 @@ $(BUILD)/libfreehold.a: $(LIB_OBJECTS)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(BUILD)/freehold.pc: scripts/freehold.pc.in include/freehold.h Makefile
+.PHONY: $(BUILD)/freehold.pc
+$(BUILD)/freehold.pc: scripts/freehold.pc.in
 	@mkdir -p $(@D)
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' $< >$@
 

@@ -13,6 +13,7 @@
 #ifndef FREEHOLD_H
 #define FREEHOLD_H
 
+#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -52,7 +53,8 @@ FH_API void *fh_reallocarray(void *block, size_t count, size_t size);
  * ENOMEM, leaves errno alone, and writes *block only on success. */
 FH_API int fh_posix_memalign(void **block, size_t alignment, size_t size);
 
-/* C17 aligned_alloc: alignment is a power of two, else NULL with errno EINVAL; size need not be a multiple. */
+/* C17 aligned_alloc: alignment is a power of two, else NULL with errno EINVAL; size need not be a multiple.
+ */
 FH_API void *fh_aligned_alloc(size_t alignment, size_t size);
 
 /* glibc memalign: an alignment that is no power of two is rounded up to one. */
@@ -79,8 +81,6 @@ FH_API int fh_mallopt(int parameter, int value);
 
 /* glibc mallinfo2, mallinfo, malloc_stats and malloc_info, with the figures of fh_counters. The structs are
  * glibc's, see <malloc.h>. */
-struct mallinfo;
-struct mallinfo2;
 FH_API struct mallinfo2 fh_mallinfo2(void);
 FH_API struct mallinfo fh_mallinfo(void);
 FH_API void fh_malloc_stats(void);
@@ -88,34 +88,34 @@ FH_API int fh_malloc_info(int options, FILE *stream);
 
 /* What the allocator has done since the process started, summed over all threads; counts unless said
  * otherwise. Each figure is exact for a quiet process and may lag by some events while threads run. */
-struct fh_counters {
-    uint64_t refills;          /* caches filled from a slab */
-    uint64_t remote_frees;     /* blocks freed by a thread that does not own their slab, and pushed */
-    uint64_t pushes;           /* batches pushed to a remote queue, one successful CAS each */
-    uint64_t posts;            /* slabs posted to an inbox */
-    uint64_t drains;           /* remote queues drained that were not empty */
-    uint64_t claims;           /* slabs without owner claimed after a push */
-    uint64_t adoptions;        /* orphans claimed by an arena in need of a slab */
-    uint64_t orphans;          /* slabs released with live blocks when a thread exited */
-    uint64_t slabs_taken;      /* slabs made from fresh units */
-    uint64_t slabs_freed;      /* empty slabs whose units were given back */
-    uint64_t arenas_made;      /* arenas that exist, in use or waiting to be recycled */
-    uint64_t arenas_started;   /* threads that have been given an arena */
-    uint64_t superslabs_made;  /* SuperSlabs mapped */
-    uint64_t retirements;      /* SuperSlabs unregistered */
-    uint64_t unmappings;       /* SuperSlabs and huge blocks unmapped after a grace period */
-    uint64_t grace_periods;    /* RCU grace periods run */
-    uint64_t limbo_bytes;      /* address space that waits for a grace period, bytes */
-    uint64_t purged_bytes;     /* given back to the kernel so far, bytes */
-    uint64_t superslab_bytes;  /* address space of the registered SuperSlabs, bytes */
-    uint64_t huge_bytes;       /* live huge blocks, bytes */
-    uint64_t huge_kept_bytes;  /* freed huge blocks kept for reuse, bytes */
-    uint64_t large_bytes;      /* live large blocks, bytes */
-    uint64_t used_bytes;       /* small blocks that are live, cached or in flight, bytes */
+struct fh_counts {
+    uint64_t refills;         /* caches filled from a slab */
+    uint64_t remote_frees;    /* blocks freed by a thread that does not own their slab, and pushed */
+    uint64_t pushes;          /* batches pushed to a remote queue, one successful CAS each */
+    uint64_t posts;           /* slabs posted to an inbox */
+    uint64_t drains;          /* remote queues drained that were not empty */
+    uint64_t claims;          /* slabs without owner claimed after a push */
+    uint64_t adoptions;       /* orphans claimed by an arena in need of a slab */
+    uint64_t orphans;         /* slabs released with live blocks when a thread exited */
+    uint64_t slabs_taken;     /* slabs made from fresh units */
+    uint64_t slabs_freed;     /* empty slabs whose units were given back */
+    uint64_t arenas_made;     /* arenas that exist, in use or waiting to be recycled */
+    uint64_t arenas_started;  /* threads that have been given an arena */
+    uint64_t superslabs_made; /* SuperSlabs mapped */
+    uint64_t retirements;     /* SuperSlabs unregistered */
+    uint64_t unmappings;      /* SuperSlabs and huge blocks unmapped after a grace period */
+    uint64_t grace_periods;   /* RCU grace periods run */
+    uint64_t limbo_bytes;     /* address space that waits for a grace period, bytes */
+    uint64_t purged_bytes;    /* given back to the kernel so far, bytes */
+    uint64_t superslab_bytes; /* address space of the registered SuperSlabs, bytes */
+    uint64_t huge_bytes;      /* live huge blocks, bytes */
+    uint64_t huge_kept_bytes; /* freed huge blocks kept for reuse, bytes */
+    uint64_t large_bytes;     /* live large blocks, bytes */
+    uint64_t used_bytes;      /* small blocks that are live, cached or in flight, bytes */
 };
 
 /* Writes the counters to *counters. */
-FH_API void fh_counters(struct fh_counters *counters);
+FH_API void fh_counters(struct fh_counts *counters);
 
 /* Checks every invariant that can be checked from the calling thread and stops the process with a message
  * at the first that is broken. Meant for tests. */

@@ -30,8 +30,8 @@ static const struct option options[] = {
 #define PREFIX        "FREEHOLD_"
 #define PREFIX_LENGTH (sizeof PREFIX - 1)
 
-static char upper(char letter) {
-    return letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') : letter;
+static int upper(int letter) {
+    return letter >= 'a' && letter <= 'z' ? letter - 'a' + 'A' : letter;
 }
 
 static bool name_matches(const char *name, const char *given, size_t length) {

@@ -13,63 +13,56 @@
 #include "report.h"
 
 typedef void (*new_handler)(void);
+typedef new_handler (*handler_get)(void);
+typedef void (*bad_alloc_throw)(void);
+typedef void *(*nothrow_new)(size_t size, const void *nothrow);
+typedef void *(*nothrow_new_aligned)(size_t size, size_t alignment, const void *nothrow);
 
 extern new_handler _ZSt15get_new_handlerv(void) __attribute__((weak));
 extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
 
-/* A function of a C++ runtime that was loaded after us, and perhaps not for everybody. */
-static void *runtime_function(const char *name) {
+/* The address of a function of the C++ runtime, or 0. The runtime may have been loaded after us, and perhaps
+ * not for everybody; then the weak reference is empty. */
+static uintptr_t runtime_function(uintptr_t reference, const char *name) {
+    if (reference != 0)
+        return reference;
     void *runtime = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
     if (runtime == NULL)
-        return NULL;
+        return 0;
     void *function = dlsym(runtime, name);
     dlclose(runtime);
-    return function;
+    return (uintptr_t)function;
 }
 
-static new_handler current_handler(void) {
-    union {
-        void *address;
-        new_handler (*get)(void);
-    } function = {.get = _ZSt15get_new_handlerv};
-    if (function.address == NULL)
-        function.address = runtime_function("_ZSt15get_new_handlerv");
-    return function.address == NULL ? NULL : function.get();
-}
-
-static cold void throw_bad_alloc(size_t size) {
-    union {
-        void *address;
-        void (*throw)(void);
-    } function = {.throw = _ZSt17__throw_bad_allocv};
-    if (function.address == NULL)
-        function.address = runtime_function("_ZSt17__throw_bad_allocv");
-    if (function.address != NULL)
-        function.throw();
-    report_no_memory("operator new", size);
-}
-
-/* C++ says: as long as there is a handler, call it and try again. */
-static cold void *retry(size_t size, size_t alignment, bool throwing) {
-    for (new_handler handler; (handler = current_handler()) != NULL;) {
+/* C++ says: as long as there is a handler, call it and try again; then throw. */
+static cold void *new_failed(size_t size, size_t alignment) {
+    handler_get get =
+        (handler_get)runtime_function((uintptr_t)_ZSt15get_new_handlerv, "_ZSt15get_new_handlerv");
+    new_handler handler;
+    while (get != NULL && (handler = get()) != NULL) {
         handler();
         void *block = fh_memalign(alignment, size);
         if (block != NULL)
             return block;
     }
-    if (throwing)
-        throw_bad_alloc(size);
-    return NULL;
+    bad_alloc_throw throw =
+        (bad_alloc_throw)runtime_function((uintptr_t)_ZSt17__throw_bad_allocv, "_ZSt17__throw_bad_allocv");
+    if (throw != NULL)
+        throw();
+    report_no_memory("operator new", size);
 }
 
-static inline void *new_block(size_t size, bool throwing) {
-    void *block = fast_malloc(size);
-    return likely(block != NULL) ? block : retry(size, GRAIN, throwing);
+/* The forms without exceptions have to catch what the handler throws, which C cannot: the runtime's own do,
+ * around a call of our throwing forms. */
+static cold void *new_failed_nothrow(size_t size, const void *nothrow) {
+    nothrow_new runtime_new = (nothrow_new)runtime_function(0, "_ZnwmRKSt9nothrow_t");
+    return runtime_new == NULL ? NULL : runtime_new(size, nothrow);
 }
 
-static void *new_aligned(size_t size, size_t alignment, bool throwing) {
-    void *block = fh_memalign(alignment, size);
-    return likely(block != NULL) ? block : retry(size, alignment, throwing);
+static cold void *new_failed_nothrow_aligned(size_t size, size_t alignment, const void *nothrow) {
+    nothrow_new_aligned runtime_new =
+        (nothrow_new_aligned)runtime_function(0, "_ZnwmSt11align_val_tRKSt9nothrow_t");
+    return runtime_new == NULL ? NULL : runtime_new(size, alignment, nothrow);
 }
 
 #define OPERATOR FH_API
@@ -81,21 +74,23 @@ OPERATOR void *_ZnwmSt11align_val_t(size_t size, size_t alignment);
 OPERATOR void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *nothrow);
 
 void *_Znwm(size_t size) {
-    return new_block(size, true);
+    void *block = fast_malloc(size);
+    return likely(block != NULL) ? block : new_failed(size, GRAIN);
 }
 
 void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow) {
-    (void)nothrow;
-    return new_block(size, false);
+    void *block = fast_malloc(size);
+    return likely(block != NULL) ? block : new_failed_nothrow(size, nothrow);
 }
 
 void *_ZnwmSt11align_val_t(size_t size, size_t alignment) {
-    return new_aligned(size, alignment, true);
+    void *block = fh_memalign(alignment, size);
+    return likely(block != NULL) ? block : new_failed(size, alignment);
 }
 
 void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *nothrow) {
-    (void)nothrow;
-    return new_aligned(size, alignment, false);
+    void *block = fh_memalign(alignment, size);
+    return likely(block != NULL) ? block : new_failed_nothrow_aligned(size, alignment, nothrow);
 }
 
 static void delete_block(void *block) {

@@ -33,13 +33,13 @@ static inline void fast_free(void *address) {
     struct entry entry = registry_entry(address);
     struct arena *owner = atomic_load_explicit(&entry.leaf->owners[entry.index], memory_order_relaxed);
     if (unlikely(owner != thread.arena)) {
-        arena_free_elsewhere(address);
+        arena_free_elsewhere(address, entry);
         return;
     }
     struct block *block = address;
     uintptr_t class = atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed);
     if (unlikely(--thread.room[class].left < 0)) {
-        arena_free_uncached(block);
+        arena_free_uncached(block, entry);
         return;
     }
     block->next = thread.cache[class];

@@ -125,13 +125,21 @@ noreturn void report_no_memory(const char *call, size_t size) {
     abort();
 }
 
+static void put_option(struct line *line, const char *name) {
+    put(line, " FREEHOLD_");
+    for (; *name != '\0'; name++) {
+        char letter = (char)(*name == '_' ? '_' : *name - 'a' + 'A');
+        put_bytes(line, &letter, 1);
+    }
+}
+
 void report_option_unknown(const char *name, size_t length) {
     struct line line;
     start(&line);
     put(&line, "unknown option ");
     put_bytes(&line, name, length);
-    put(&line, " ignored; the options are");
-#define OPTION(name, value, least, most, unit, sentence) put(&line, " " #name);
+    put(&line, " ignored; there are");
+#define OPTION(name, value, least, most, unit, sentence) put_option(&line, #name);
 #include "options.def"
 #undef OPTION
     write_out(&line);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The counters, in every form in which they are asked for. */
+#include <errno.h>
 #include <malloc.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 #include "superslab/size_class.h"
 #include "superslab/superslab.h"
 
-/* The fields of struct fh_counters, in its order. */
+/* The fields of struct fh_counts, in its order. */
 #define EACH_COUNTER(DO)                                                                                     \
     DO(refills)                                                                                              \
     DO(remote_frees)                                                                                         \
@@ -48,12 +49,12 @@ static uint64_t used_bytes(const struct counters *sum) {
     return bytes < 0 ? 0 : (uint64_t)bytes;
 }
 
-void fh_counters(struct fh_counters *counters) {
+void fh_counters(struct fh_counts *counters) {
     struct counters sum;
     uint64_t arenas;
     memset(&sum, 0, sizeof sum);
     arena_count(&sum, &arenas);
-    *counters = (struct fh_counters){
+    *counters = (struct fh_counts){
         .refills = sum.refills,
         .remote_frees = sum.remote_frees,
         .pushes = sum.pushes,
@@ -81,7 +82,7 @@ void fh_counters(struct fh_counters *counters) {
 }
 
 void fh_malloc_stats(void) {
-    struct fh_counters counters;
+    struct fh_counts counters;
     fh_counters(&counters);
 #define FIGURE(name) report_figure(#name, counters.name);
     EACH_COUNTER(FIGURE)
@@ -89,7 +90,7 @@ void fh_malloc_stats(void) {
 }
 
 struct mallinfo2 fh_mallinfo2(void) {
-    struct fh_counters counters;
+    struct fh_counts counters;
     fh_counters(&counters);
     uint64_t used = counters.used_bytes + counters.large_bytes;
     return (struct mallinfo2){
@@ -117,9 +118,9 @@ struct mallinfo fh_mallinfo(void) {
 }
 
 int fh_malloc_info(int options, FILE *stream) {
-    struct fh_counters counters;
+    struct fh_counts counters;
     if (options != 0)
-        return -1;
+        return EINVAL;
     fh_counters(&counters);
     fprintf(stream, "<malloc version=\"freehold-%s\">\n", fh_version());
 #define FIGURE(name)                                                                                         \
@@ -131,5 +132,5 @@ int fh_malloc_info(int options, FILE *stream) {
 
 INTERPOSE(struct mallinfo2, mallinfo2, (void))
 INTERPOSE(void, malloc_stats, (void))
-INTERPOSE(int, malloc_info, (int options, FILE *stream))
+INTERPOSE(int, malloc_info, (int, FILE *))
 INTERPOSE(struct mallinfo, mallinfo, (void))

@@ -29,7 +29,7 @@
 #define SLOTS_CHUNK     1024u /* slots of the SuperSlab table that are mapped at once */
 #define SLOTS_CHUNKS    1024u /* so that the table reaches 4 TiB */
 #define HUGE_PAGES_FROM 4u    /* SuperSlabs that a process has before the next get huge pages */
-#define FRESH_FREES     16u   /* frees of a thread that never allocated, before it gets an arena */
+#define FRESH_FREES     4u    /* frees of a thread that never allocated, before it gets an arena */
 
 /* The pass of key destructors that ends an arena; see thread_exit. A sanitizer needs the last for itself. */
 #ifdef FREEHOLD_SANITIZED

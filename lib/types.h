@@ -164,6 +164,7 @@ struct arena {
         available[CLASSES];         /* owner only: slabs with free or uncarved blocks, an empty one last */
     struct slab_list full[CLASSES]; /* owner only: slabs without */
     struct slab *won;               /* owner only: slabs claimed or drained, to be put in the right list */
+    uint32_t slabs;                 /* owner only: slabs in these lists */
     uint32_t outbox_used;           /* owner only: a bit per slot that is not empty */
     uint64_t tidied;                /* owner only: when empty slabs were last given back, milliseconds */
     struct outbox_slot outbox[OUTBOX_SLOTS];
@@ -191,6 +192,7 @@ struct thread {
     struct block *spare[CLASSES];           /* a cache that was full, to be handed out after the other */
     struct arena *own;                      /* the thread's arena, or NULL */
     uint8_t phase;                          /* enum thread_phase */
+    bool forking;                           /* is in fork, with every lock held */
     uint32_t fresh_frees;                   /* frees before the first allocation */
 };
 

@@ -85,12 +85,12 @@ static bool work(struct worker *worker) {
 }
 
 /* The counters of Freehold, if that is the allocator; all zero otherwise. */
-static struct fh_counters read_counters(void) {
-    struct fh_counters counters = {0};
+static struct fh_counts read_counters(void) {
+    struct fh_counts counters = {0};
 #ifdef STRESS_FH
     fh_counters(&counters);
 #else
-    void (*read)(struct fh_counters *);
+    void (*read)(struct fh_counts *);
     *(void **)&read = dlsym(RTLD_DEFAULT, "fh_counters");
     if (read != NULL) {
         read(&counters);
@@ -104,7 +104,7 @@ int main(int argc, char **argv) {
     pool_set_up((unsigned)(stress.threads + 1) / 2, ROOM + 1);
     stress_run(work, NULL);
     pool_free();
-    struct fh_counters counters = read_counters();
+    struct fh_counts counters = read_counters();
     stress_result(" lookups=%" PRIu64 " superslabs_made=%" PRIu64 " retirements=%" PRIu64
                   " unmappings=%" PRIu64 " grace_periods=%" PRIu64 " limbo_bytes=%" PRIu64,
                   atomic_load(&lookups), counters.superslabs_made, counters.retirements, counters.unmappings,

@@ -93,18 +93,25 @@ void *arena_allocate(size_t size, size_t alignment, bool *zero) {
     return block;
 }
 
-noinline void arena_free_uncached(struct block *block) {
-    struct slab *slab = entry_slab(registry_entry(block));
+/* A slab of the thread's was full, or has become empty. */
+static noinline void slab_changed(struct slab *slab) {
+    struct arena *arena = thread.arena;
+    cache_settle(slab->class);
+    slabs_arrange(arena, slab);
+    slabs_receive(arena);
+    purge_tick();
+}
+
+noinline void arena_free_uncached(struct block *block, struct entry entry) {
+    struct slab *slab = entry_slab(entry);
     unsigned class = slab->class;
     if (thread.spare[class] == NULL) {
         cache_set_aside(class);
         block->next = NULL;
         thread.cache[class] = block;
         thread.room[class].left--;
-    } else if (unlikely(slab_push(slab, block))) {
-        cache_settle(class);
-        slabs_arrange(thread.arena, slab);
-    }
+    } else if (unlikely(slab_push(slab, block)))
+        slab_changed(slab);
 }
 
 /* The same for an arena without a cache: the late one, or any with guards. */
@@ -112,6 +119,7 @@ static void free_unbuffered(struct arena *arena, struct slab *slab, struct block
     counter_add(&arena->counters.used[slab->class], -1);
     if (slab_push(slab, block))
         slabs_arrange(arena, slab);
+    slabs_receive(arena);
 }
 
 static noreturn void refuse(const char *call, const void *address) {
@@ -154,14 +162,15 @@ static void free_mapped(struct slab *slab, const struct arena *owner, void *addr
 
 static noinline void push_remote(struct arena *arena, struct slab *slab, struct block *block) {
     outbox_push_and_add(arena, slab, block);
-    slabs_arrange_won(arena);
+    if (slabs_receive(arena))
+        purge_tick();
 }
 
 static void free_small(struct slab *slab, void *address) {
     struct arena *arena = arena_enter_to_free();
     bool own = atomic_load_explicit(&slab->owner, memory_order_relaxed) == arena;
     if (config.guard != 0)
-        guard_free(own ? arena : NULL, slab, address);
+        guard_block("free", own ? arena : NULL, slab, address);
     if (own)
         free_unbuffered(arena, slab, address);
     else if (!outbox_add(arena, slab, address))
@@ -181,8 +190,7 @@ static cold void free_slowly(void *address) {
         free_mapped(slab, owner, address);
 }
 
-noinline void arena_free_elsewhere(void *address) {
-    struct entry entry = registry_entry(address);
+noinline void arena_free_elsewhere(void *address, struct entry entry) {
     struct arena *arena = thread.arena;
     if (unlikely(arena == &empty_arena ||
                  atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed) == CLASS_NONE))
@@ -194,8 +202,11 @@ noinline void arena_free_elsewhere(void *address) {
 size_t arena_block_size(const void *address, const char *call) {
     struct slab *slab = slab_of(address, call);
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
-    if (likely(is_small(owner)) && slab_holds_block(slab, address))
+    if (likely(is_small(owner)) && slab_holds_block(slab, address)) {
+        if (config.guard != 0)
+            guard_block(call, owner == thread.own ? owner : NULL, slab, address);
         return slab->block_size;
+    }
     if (owner == OWNER_LARGE && slab->start == address)
         return slab->block_size;
     if (owner == OWNER_HUGE && slab->start == address)

@@ -9,23 +9,24 @@
 
 static const char freed_twice[] = "already freed. Look for two owners of this block.";
 
-static void free_list_walk(const struct slab *slab, const struct block *block) {
+static void free_list_walk(const char *call, const struct slab *slab, const struct block *block) {
     for (const struct block *free = slab->free; free != NULL; free = free->next)
         if (free == block)
-            report_block("free", block, slab, freed_twice);
+            report_block(call, block, slab, freed_twice);
 }
 
-void guard_free(const struct arena *arena, const struct slab *slab, const struct block *block) {
+void guard_block(const char *call, const struct arena *arena, const struct slab *slab,
+                 const struct block *block) {
     if (!slab_holds_block(slab, block))
-        report_block("free", block, slab, "inside a block, not its start. Free what malloc returned.");
+        report_block(call, block, slab, "inside a block, not its start. Free what malloc returned.");
     if (arena == NULL)
         return;
     if ((size_t)((const char *)block - slab->start) / slab->block_size >= slab->carved)
-        report_block("free", block, slab, "never allocated. Free what malloc returned.");
+        report_block(call, block, slab, "never allocated. Free what malloc returned.");
     if (slab->used == 0 || slab->free == block)
-        report_block("free", block, slab, freed_twice);
+        report_block(call, block, slab, freed_twice);
     if (config.guard >= 2)
-        free_list_walk(slab, block);
+        free_list_walk(call, slab, block);
 }
 
 static void check_slab(const struct arena *arena, const struct slab *slab, enum slab_place place) {
@@ -43,15 +44,17 @@ static void check_slab(const struct arena *arena, const struct slab *slab, enum 
     slab_check(slab);
 }
 
-static void check_list(const struct arena *arena, const struct slab_list *list, enum slab_place place) {
+static uint32_t check_list(const struct arena *arena, const struct slab_list *list, enum slab_place place) {
     const struct slab *prev = NULL;
-    for (const struct slab *slab = list->first; slab != NULL; prev = slab, slab = slab->next) {
+    uint32_t count = 0;
+    for (const struct slab *slab = list->first; slab != NULL; prev = slab, slab = slab->next, count++) {
         if (slab->prev != prev)
             report_invariant("a list's links agree", slab, slab, arena);
         check_slab(arena, slab, place);
     }
     if (list->last != prev)
         report_invariant("a list's links agree", list->last, prev, arena);
+    return count;
 }
 
 static void check_cache(const struct arena *arena, unsigned class, const struct block *block) {
@@ -83,13 +86,16 @@ static void check_outbox(const struct arena *arena) {
 }
 
 void guard_check(const struct arena *arena) {
+    uint32_t slabs = 0;
     for (unsigned class = 1; class < CLASSES; class ++) {
-        check_list(arena, &arena->available[class], PLACE_AVAILABLE);
-        check_list(arena, &arena->full[class], PLACE_FULL);
+        slabs += check_list(arena, &arena->available[class], PLACE_AVAILABLE);
+        slabs += check_list(arena, &arena->full[class], PLACE_FULL);
         if (arena == thread.arena) {
             check_cache(arena, class, thread.cache[class]);
             check_cache(arena, class, thread.spare[class]);
         }
     }
+    if (slabs != arena->slabs)
+        report_invariant("an arena counts its slabs", &arena->slabs, NULL, arena);
     check_outbox(arena);
 }

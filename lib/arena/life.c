@@ -2,15 +2,18 @@
 #include "life.h"
 
 #include <errno.h>
-#include <urcu-bp.h>
 
 #include "../config.h"
+#include "../lock.h"
+#include "../remote/inbox.h"
 #include "../superslab/huge.h"
 #include "../superslab/limbo.h"
 #include "../superslab/metadata.h"
 #include "../superslab/purge.h"
+#include "../superslab/rcu.h"
 #include "../superslab/size_class.h"
 #include "../superslab/superslab.h"
+#include "../superslab/units.h"
 #include "arena.h"
 #include "cache.h"
 #include "orphans.h"
@@ -21,6 +24,7 @@ static struct arena *free_arenas;                 /* arenas_lock: to recycle */
 static _Atomic(struct arena *) all = &late_arena; /* grows under arenas_lock */
 static pthread_key_t exit_key;                    /* arenas_lock, until exit_key_made */
 static bool exit_key_made;                        /* arenas_lock */
+static struct arena *forking_own, *forking_arena; /* the thread that is in fork: what its thread had */
 
 static void thread_exit(void *pass);
 
@@ -37,7 +41,7 @@ static struct arena *arena_make(void) {
 
 static struct arena *arena_get(void) {
     struct arena *arena = NULL;
-    pthread_mutex_lock(&arenas_lock);
+    lock_take(&arenas_lock);
     if (!exit_key_made) {
         size_class_init();
         exit_key_made = pthread_key_create(&exit_key, thread_exit) == 0;
@@ -51,15 +55,15 @@ static struct arena *arena_get(void) {
     }
     if (arena != NULL)
         atomic_store_explicit(&arena->state, ARENA_RUNNING, memory_order_release);
-    pthread_mutex_unlock(&arenas_lock);
+    lock_give(&arenas_lock);
     return arena;
 }
 
 static void arena_put(struct arena *arena) {
-    pthread_mutex_lock(&arenas_lock);
+    lock_take(&arenas_lock);
     arena->next_free = free_arenas;
     free_arenas = arena;
-    pthread_mutex_unlock(&arenas_lock);
+    lock_give(&arenas_lock);
 }
 
 static void arena_stop(struct arena *arena) {
@@ -86,7 +90,7 @@ static void thread_exit(void *pass) {
 
 /* Gives the thread an arena; false if it has to do with the late one. */
 static bool thread_start(void) {
-    if (thread.phase != THREAD_FRESH)
+    if (thread.phase != THREAD_FRESH || thread.forking)
         return false;
     int error = errno;
     struct arena *arena = arena_get();
@@ -104,9 +108,16 @@ static bool thread_start(void) {
     return thread.own != NULL;
 }
 
+/* The late arena exits after every use: nobody may come for a long time who would see to its slabs. */
 static struct arena *late_enter(void) {
-    pthread_mutex_lock(&late_lock);
+    lock_take(&late_lock);
+    atomic_store_explicit(&late_arena.state, ARENA_RUNNING, memory_order_release);
     return &late_arena;
+}
+
+static void late_leave(void) {
+    slabs_release_all(&late_arena);
+    lock_give(&late_lock);
 }
 
 struct arena *arena_enter(void) {
@@ -123,7 +134,7 @@ struct arena *arena_enter_to_free(void) {
 
 void arena_leave(struct arena *arena) {
     if (unlikely(arena == &late_arena))
-        pthread_mutex_unlock(&late_lock);
+        late_leave();
 }
 
 void arena_start_guards(void) {
@@ -168,21 +179,39 @@ void arena_count(struct counters *sum, uint64_t *arenas) {
     }
 }
 
+#define FORK_LOCKS 9
+
 /* In the order in which they nest: liburcu allocates, from the late arena, with its own locks held. */
-static pthread_mutex_t *const fork_locks[] = {
+static pthread_mutex_t *const fork_locks[FORK_LOCKS] = {
     &late_lock,        &arenas_lock, &orphans_lock, &purge_lock,    &superslabs_lock,
     &descriptors_lock, &huge_lock,   &limbo_lock,   &metadata_lock,
 };
-#define FORK_LOCKS (sizeof fork_locks / sizeof *fork_locks)
+
+/* While it forks, the thread works as the late arena: it must not enter liburcu. */
+static void forking_start(void) {
+    forking_own = thread.own;
+    forking_arena = thread.arena;
+    thread.own = NULL;
+    thread.arena = &empty_arena;
+    thread.forking = true;
+}
+
+static void forking_end(void) {
+    thread.forking = false;
+    thread.own = forking_own;
+    thread.arena = forking_arena;
+}
 
 static void fork_prepare(void) {
     pthread_mutex_lock(&register_lock);
     urcu_bp_before_fork();
     for (size_t i = 0; i < FORK_LOCKS; i++)
         pthread_mutex_lock(fork_locks[i]);
+    forking_start();
 }
 
 static void unlock_all(void) {
+    forking_end();
     for (size_t i = FORK_LOCKS; i-- > 0;)
         pthread_mutex_unlock(fork_locks[i]);
 }
@@ -193,18 +222,39 @@ static void fork_parent(void) {
     pthread_mutex_unlock(&register_lock);
 }
 
-/* The other threads are gone, perhaps in the middle of an edit of their slabs: what they own stays theirs,
- * so that nobody claims it. Frees into it still succeed. */
-static void fork_child(void) {
+/* The other threads are gone, perhaps in the middle of an edit of their slabs: what they own stays theirs, so
+ * that nobody claims it, and frees into it still succeed. They may also have left slabs of ours posted that
+ * nobody will sweep. */
+static void freeze_others(void) {
     for (struct arena *arena = atomic_load_explicit(&all, memory_order_relaxed); arena != NULL;
-         arena = arena->next)
-        if (arena != thread.own && arena != &late_arena &&
+         arena = arena->next) {
+        ck_stack_init(&arena->inbox);
+        if (arena != forking_own && arena != &late_arena &&
             atomic_load_explicit(&arena->state, memory_order_relaxed) == ARENA_RUNNING)
             atomic_store_explicit(&arena->state, ARENA_FROZEN, memory_order_relaxed);
+    }
     limbo_after_fork();
+}
+
+static void notify_all_slabs(void) {
+    struct arena *arena = arena_enter();
+    rcu_enter(arena);
+    for (uint32_t i = 0, count = slots_count(); i < count; i++) {
+        struct superslab *superslab = atomic_load_explicit(&slot_at(i)->superslab, memory_order_relaxed);
+        for (unsigned unit = 0; superslab != NULL && unit < UNITS; unit++)
+            inbox_after_fork(arena, &superslab->slabs[unit]);
+    }
+    rcu_leave(arena);
+    slabs_receive(arena);
+    arena_leave(arena);
+}
+
+static void fork_child(void) {
+    freeze_others();
     unlock_all();
     urcu_bp_after_fork_child();
     pthread_mutex_unlock(&register_lock);
+    notify_all_slabs();
 }
 
 void arena_prepare_fork(void) {

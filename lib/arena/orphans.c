@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "orphans.h"
 
+#include "../lock.h"
 #include "../remote/queue.h"
 #include "slab_list.h"
 
@@ -20,23 +21,23 @@ static void take_out(struct slab *slab) {
 }
 
 void orphans_add(struct slab *slab) {
-    pthread_mutex_lock(&orphans_lock);
+    lock_take(&orphans_lock);
     slab->place = PLACE_ORPHANS;
     slab_list_add_before(&orphans[slab->class], slab, NULL);
     count(slab->class, 1);
-    pthread_mutex_unlock(&orphans_lock);
+    lock_give(&orphans_lock);
 }
 
 void orphans_remove(struct slab *slab) {
-    pthread_mutex_lock(&orphans_lock);
+    lock_take(&orphans_lock);
     take_out(slab);
-    pthread_mutex_unlock(&orphans_lock);
+    lock_give(&orphans_lock);
 }
 
 struct slab *orphans_claim(struct arena *arena, unsigned class) {
     if (atomic_load_explicit(&orphans_present[class], memory_order_relaxed) == 0)
         return NULL;
-    pthread_mutex_lock(&orphans_lock);
+    lock_take(&orphans_lock);
     struct slab *slab = orphans[class].first;
     /* One that cannot be claimed is still its releaser's, or has been claimed by somebody who waits for the
      * lock to take it out. */
@@ -44,6 +45,6 @@ struct slab *orphans_claim(struct arena *arena, unsigned class) {
         slab = slab->next;
     if (slab != NULL)
         take_out(slab);
-    pthread_mutex_unlock(&orphans_lock);
+    lock_give(&orphans_lock);
     return slab;
 }

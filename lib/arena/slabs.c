@@ -16,8 +16,10 @@ static struct slab_list *list_of(struct arena *arena, const struct slab *slab) {
 static void take_out(struct arena *arena, struct slab *slab) {
     if (slab->place == PLACE_ORPHANS)
         orphans_remove(slab);
-    else if (slab->place != PLACE_NONE)
+    else if (slab->place != PLACE_NONE) {
         slab_list_remove(list_of(arena, slab), slab);
+        arena->slabs--;
+    }
     slab->place = PLACE_NONE;
 }
 
@@ -27,6 +29,7 @@ static void put_in(struct arena *arena, struct slab *slab) {
     struct slab_list *list = list_of(arena, slab);
     struct slab *last = list->last;
     slab_list_add_before(list, slab, last != NULL && last->used == 0 ? last : NULL);
+    arena->slabs++;
 }
 
 static void give_up(struct arena *arena, struct slab *slab) {
@@ -34,9 +37,39 @@ static void give_up(struct arena *arena, struct slab *slab) {
     slab_give_up(slab);
 }
 
+/* Releases a slab. Whoever pushes from now on claims it; what was pushed before, by somebody who still saw us
+ * as the owner, is found by the look at the queue afterwards. */
+static void release(struct arena *arena, struct slab *slab) {
+    bool again;
+    do {
+        queue_drain_owned(arena, slab);
+        if (slab->used == 0) {
+            take_out(arena, slab);
+            give_up(arena, slab);
+            return;
+        }
+        if (slab->place != PLACE_ORPHANS) {
+            take_out(arena, slab);
+            orphans_add(slab);
+            counter_add(&arena->counters.orphans, 1);
+        }
+        rcu_enter(arena); /* once released, the slab is pinned by nothing else */
+        slab_release(slab);
+        again = !queue_is_empty(slab) && slab_claim(slab, arena);
+        rcu_leave(arena);
+    } while (again);
+}
+
 void slabs_arrange(struct arena *arena, struct slab *slab) {
+    const struct slab *last = arena->available[slab->class].last, *full = arena->full[slab->class].first;
+    /* An orphan, just claimed to be drained, is of use to an arena that allocates in its class; else it goes
+     * back to those who may. */
+    if (slab->place == PLACE_ORPHANS && last == NULL && full == NULL) {
+        release(arena, slab);
+        return;
+    }
     take_out(arena, slab);
-    const struct slab *last = arena->available[slab->class].last;
+    last = arena->available[slab->class].last;
     /* One empty slab of each class stays, to be filled again. */
     if (slab->used == 0 && last != NULL && last->used == 0)
         give_up(arena, slab);
@@ -44,16 +77,18 @@ void slabs_arrange(struct arena *arena, struct slab *slab) {
         put_in(arena, slab);
 }
 
-void slabs_arrange_won(struct arena *arena) {
+bool slabs_receive(struct arena *arena) {
+    if (!inbox_is_empty(arena))
+        inbox_sweep(arena, arena);
+    bool received = arena->won != NULL;
     for (struct slab *slab; (slab = won_take(arena)) != NULL;)
         slabs_arrange(arena, slab);
+    return received;
 }
 
 void slabs_exchange(struct arena *arena) {
     outbox_flush(arena);
-    if (!inbox_is_empty(arena))
-        inbox_sweep(arena, arena);
-    slabs_arrange_won(arena);
+    slabs_receive(arena);
 }
 
 void slabs_give_up_empty(struct arena *arena) {
@@ -93,45 +128,20 @@ struct slab *slabs_find(struct arena *arena, unsigned class) {
     return slab != NULL ? slab : make(arena, class);
 }
 
-/* Releases a slab that is in no list. Whoever pushes from now on claims it; what was pushed before, by
- * somebody who still saw us as the owner, is found by the look at the queue afterwards. */
-static void release(struct arena *arena, struct slab *slab) {
-    bool again;
-    do {
-        queue_drain_owned(arena, slab);
-        if (slab->used == 0) {
-            give_up(arena, slab);
-            return;
-        }
-        orphans_add(slab);
-        counter_add(&arena->counters.orphans, 1);
-        rcu_enter(arena); /* once released, the slab is pinned by nothing else */
-        slab_release(slab);
-        again = !queue_is_empty(slab) && slab_claim(slab, arena);
-        rcu_leave(arena);
-        if (again)
-            orphans_remove(slab);
-    } while (again);
-}
-
 static void release_list(struct arena *arena, struct slab_list *list) {
-    for (struct slab *slab; (slab = list->first) != NULL;) {
-        take_out(arena, slab);
-        release(arena, slab);
-    }
+    while (list->first != NULL)
+        release(arena, list->first);
 }
 
 void slabs_release_all(struct arena *arena) {
     slabs_exchange(arena);
-    for (unsigned class = 1; class < CLASSES; class ++) {
+    for (unsigned class = 1; arena->slabs != 0 && class < CLASSES; class ++) {
         release_list(arena, &arena->available[class]);
         release_list(arena, &arena->full[class]);
     }
     atomic_store_explicit(&arena->state, ARENA_EXITED, memory_order_release);
     fence_store_load(); /* partner: the fence in post */
     inbox_sweep(arena, arena);
-    for (struct slab *slab; (slab = won_take(arena)) != NULL;) {
-        take_out(arena, slab);
+    for (struct slab *slab; (slab = won_take(arena)) != NULL;)
         release(arena, slab);
-    }
 }

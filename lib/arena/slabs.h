@@ -14,10 +14,11 @@ struct slab *slabs_find(struct arena *arena, unsigned class);
 /* Puts a slab of the arena in the list where it belongs now. It may be given up if it is empty. */
 void slabs_arrange(struct arena *arena, struct slab *slab);
 
-/* Does so for all that pushes and sweeps have won. */
-void slabs_arrange_won(struct arena *arena);
+/* Sweeps the inbox, and arranges all that this and the pushes before have won. Every slow path does so: a
+ * thread that only frees owns slabs too, by claims. Says whether there was anything. */
+bool slabs_receive(struct arena *arena);
 
-/* Pushes the outbox and sweeps the inbox. */
+/* Pushes the outbox and receives. */
 void slabs_exchange(struct arena *arena);
 
 /* Gives up the empty slabs that the lists keep. */

@@ -53,7 +53,10 @@ static void post(struct arena *arena, struct arena *to, struct slab *slab) {
 void inbox_notify(struct arena *arena, struct slab *slab) {
     /* Acquire; partners: slab_make and slab_release. */
     struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_acquire);
-    if (owner == OWNER_NONE && slab_claim(slab, arena)) {
+    if (owner == OWNER_NONE) {
+        /* Else another claims it, and drains it after the claim. */
+        if (!slab_claim(slab, arena))
+            return;
         counter_add(&arena->counters.claims, 1);
         owner = arena;
     }
@@ -62,7 +65,7 @@ void inbox_notify(struct arena *arena, struct slab *slab) {
         won_add(arena, slab);
     } else if (owner > OWNER_HUGE)
         post(arena, owner, slab);
-    /* Else the units are free, or it is claimed by another, who drains it after the claim. */
+    /* Else the units are free. */
 }
 
 /* One slab of an inbox: from here on it may be posted again, so the queue is looked at afterwards. */
@@ -82,6 +85,12 @@ static void sweep(struct arena *arena, struct arena *of) {
         entry = entry->next; /* before posted is cleared: then the link is the next poster's */
         settle(arena, slab);
     }
+}
+
+void inbox_after_fork(struct arena *arena, struct slab *slab) {
+    atomic_store_explicit(&slab->posted, 0, memory_order_relaxed);
+    if (!queue_is_empty(slab))
+        inbox_notify(arena, slab);
 }
 
 void inbox_sweep(struct arena *arena, struct arena *of) {

@@ -18,6 +18,10 @@ void inbox_notify(struct arena *arena, struct slab *slab);
 /* Takes all of the inbox of an arena, which is arena itself or has exited. In no read section. */
 void inbox_sweep(struct arena *arena, struct arena *of);
 
+/* In the child of a fork, with all inboxes made empty, for every slab: who posted it, or swept the inbox that
+ * it was in, may be gone. */
+void inbox_after_fork(struct arena *arena, struct slab *slab);
+
 static inline bool inbox_is_empty(const struct arena *arena) {
     return ck_pr_load_ptr(&arena->inbox.head) == NULL;
 }

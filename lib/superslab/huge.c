@@ -2,6 +2,7 @@
 #include "huge.h"
 
 #include "../config.h"
+#include "../lock.h"
 #include "../os.h"
 #include "limbo.h"
 #include "metadata.h"
@@ -34,20 +35,20 @@ static void granules_set(const char *base, size_t length, struct slab *slab) {
 }
 
 static struct huge *descriptor_take(void) {
-    pthread_mutex_lock(&huge_lock);
+    lock_take(&huge_lock);
     struct extent *extent = pool;
     if (extent != NULL)
         pool = extent->next;
-    pthread_mutex_unlock(&huge_lock);
+    lock_give(&huge_lock);
     return extent != NULL ? (struct huge *)extent : metadata_take(sizeof(struct huge));
 }
 
 void huge_recycle(struct huge *huge) {
     rcu_tell_recycled(huge, sizeof *huge);
-    pthread_mutex_lock(&huge_lock);
+    lock_take(&huge_lock);
     huge->extent.next = pool;
     pool = &huge->extent;
-    pthread_mutex_unlock(&huge_lock);
+    lock_give(&huge_lock);
 }
 
 /* A process that has grown gets huge pages for a block that is small beside what it has: a block that is
@@ -76,7 +77,7 @@ static struct huge *huge_map(size_t length, size_t alignment) {
 /* The kept block that fits best and wastes an eighth at most. */
 static struct huge *kept_take(size_t length, size_t alignment) {
     struct extent **best = NULL;
-    pthread_mutex_lock(&huge_lock);
+    lock_take(&huge_lock);
     for (struct extent **link = &kept; *link != NULL; link = &(*link)->next)
         if ((*link)->length >= length && (*link)->length - length <= length / 8 &&
             ((uintptr_t)(*link)->base & (alignment - 1)) == 0 &&
@@ -87,7 +88,7 @@ static struct huge *kept_take(size_t length, size_t alignment) {
         *best = extent->next;
         atomic_fetch_sub_explicit(&kept_bytes, extent->length, memory_order_relaxed);
     }
-    pthread_mutex_unlock(&huge_lock);
+    lock_give(&huge_lock);
     return (struct huge *)extent;
 }
 
@@ -126,21 +127,17 @@ bool huge_give(struct huge *huge) {
         return false;
     size_t length = huge->extent.length;
     atomic_fetch_sub_explicit(&live, length, memory_order_relaxed);
-    uint64_t most = (uint64_t)config.keep_huge << 20;
-    if (config.decay == 0 || huge_kept_bytes() + length > most) {
-        if (limbo_is_closed())
-            most = UINT64_MAX;
-        else {
-            unregister(huge);
-            return true;
-        }
+    bool keep = config.decay != 0 && huge_kept_bytes() + length <= (uint64_t)config.keep_huge << 20;
+    if (!keep && !limbo_is_closed()) {
+        unregister(huge);
+        return true;
     }
     huge->since = os_clock();
-    pthread_mutex_lock(&huge_lock);
+    lock_take(&huge_lock);
     huge->extent.next = kept;
     kept = &huge->extent;
     atomic_fetch_add_explicit(&kept_bytes, length, memory_order_relaxed);
-    pthread_mutex_unlock(&huge_lock);
+    lock_give(&huge_lock);
     return true;
 }
 
@@ -202,7 +199,7 @@ void huge_expire(bool all) {
     struct extent *expired = NULL;
     if (limbo_is_closed())
         return;
-    pthread_mutex_lock(&huge_lock);
+    lock_take(&huge_lock);
     for (struct extent **link = &kept; *link != NULL;) {
         struct extent *extent = *link;
         if (!all && now - ((struct huge *)extent)->since < config.decay) {
@@ -214,7 +211,7 @@ void huge_expire(bool all) {
         expired = extent;
         atomic_fetch_sub_explicit(&kept_bytes, extent->length, memory_order_relaxed);
     }
-    pthread_mutex_unlock(&huge_lock);
+    lock_give(&huge_lock);
     while (expired != NULL) {
         struct extent *extent = expired;
         expired = extent->next;

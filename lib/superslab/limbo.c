@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "limbo.h"
 
+#include "../lock.h"
 #include "../os.h"
 #include "../report.h"
 #include "huge.h"
@@ -37,20 +38,23 @@ uint64_t limbo_grace_periods(void) {
 
 void limbo_after_fork(void) {
     atomic_store_explicit(&busy, false, memory_order_relaxed);
+    for (struct extent *extent = leaving; extent != NULL; extent = extent->next)
+        for (unsigned i = 0; !extent->huge && i < UNITS; i++)
+            atomic_store_explicit(&((struct superslab *)extent)->slabs[i].posted, 0, memory_order_relaxed);
 }
 
 static void list_add(struct extent **list, struct extent *extent) {
-    pthread_mutex_lock(&limbo_lock);
+    lock_take(&limbo_lock);
     extent->next = *list;
     *list = extent;
-    pthread_mutex_unlock(&limbo_lock);
+    lock_give(&limbo_lock);
 }
 
 static struct extent *list_take(struct extent **list) {
-    pthread_mutex_lock(&limbo_lock);
+    lock_take(&limbo_lock);
     struct extent *taken = *list;
     *list = NULL;
-    pthread_mutex_unlock(&limbo_lock);
+    lock_give(&limbo_lock);
     return taken;
 }
 

@@ -23,7 +23,8 @@ void limbo_empty(void);
 /* Whether grace periods are no longer possible: then nothing is to be retired. */
 bool limbo_is_closed(void);
 
-/* In the child of a fork: forgets the thread that was emptying limbo. */
+/* In the child of a fork, with limbo_lock held: forgets the thread that was emptying limbo, and the sweepers
+ * that slabs in limbo were waiting for. */
 void limbo_after_fork(void);
 
 /* Bytes that wait; extents unmapped, SuperSlabs and huge blocks retired and grace periods run so far. */

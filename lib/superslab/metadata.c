@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "metadata.h"
 
+#include "../lock.h"
 #include "../os.h"
 
 #define CHUNK (256ul << 10)
@@ -14,7 +15,7 @@ static size_t chunk_left; /* metadata_lock: bytes */
 void *metadata_take(size_t size) {
     void *taken = NULL;
     size = (size + LINE - 1) & ~(LINE - 1);
-    pthread_mutex_lock(&metadata_lock);
+    lock_take(&metadata_lock);
     if (size > chunk_left) {
         char *chunk = os_map(CHUNK);
         if (chunk != NULL) {
@@ -27,6 +28,6 @@ void *metadata_take(size_t size) {
         chunk_rest += size;
         chunk_left -= size;
     }
-    pthread_mutex_unlock(&metadata_lock);
+    lock_give(&metadata_lock);
     return taken;
 }

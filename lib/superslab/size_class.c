@@ -9,7 +9,7 @@ _Atomic uint8_t size_class_table[SMALL_MAX / GRAIN + 1];
 
 void size_class_init(void) {
     for (unsigned i = 0, class = 1; i <= SMALL_MAX / GRAIN; i++) {
-        if (i * GRAIN > size_class_bytes(class))
+        if ((size_t)i * GRAIN > size_class_bytes(class))
             class ++;
         atomic_store_explicit(&size_class_table[i], (uint8_t) class, memory_order_relaxed);
     }

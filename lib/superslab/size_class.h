@@ -19,7 +19,7 @@ static inline uintptr_t size_class(size_t size) {
 /* The block size of a class, in bytes. */
 static inline size_t size_class_bytes(unsigned class) {
     if (class <= 8)
-        return class * GRAIN;
+        return (size_t) class * GRAIN;
     unsigned doubling = (class - 9) / 8, step = (class - 9) % 8;
     return ((size_t)GRAIN << doubling) * (9 + step);
 }

@@ -2,6 +2,7 @@
 #include "superslab.h"
 
 #include "../config.h"
+#include "../lock.h"
 #include "../os.h"
 #include "limbo.h"
 #include "metadata.h"
@@ -39,20 +40,20 @@ void space_give(size_t bytes) {
 }
 
 static struct superslab *descriptor_take(void) {
-    pthread_mutex_lock(&descriptors_lock);
+    lock_take(&descriptors_lock);
     struct superslab *superslab = (struct superslab *)pool;
     if (superslab != NULL)
         pool = pool->next;
-    pthread_mutex_unlock(&descriptors_lock);
+    lock_give(&descriptors_lock);
     return superslab != NULL ? superslab : metadata_take(sizeof *superslab);
 }
 
 void superslab_recycle(struct superslab *superslab) {
     rcu_tell_recycled(superslab, sizeof *superslab);
-    pthread_mutex_lock(&descriptors_lock);
+    lock_take(&descriptors_lock);
     superslab->extent.next = pool;
     pool = &superslab->extent;
-    pthread_mutex_unlock(&descriptors_lock);
+    lock_give(&descriptors_lock);
 }
 
 static void describe(struct superslab *superslab, char *base, uint32_t slot) {
@@ -96,7 +97,7 @@ static bool map_and_publish(void) {
 bool superslab_make(void) {
     uint64_t before = superslabs_made();
     bool done = true;
-    pthread_mutex_lock(&superslabs_lock);
+    lock_take(&superslabs_lock);
     if (superslabs_made() == before) {
         done = space_take(SUPERSLAB);
         if (done && !map_and_publish()) {
@@ -104,7 +105,7 @@ bool superslab_make(void) {
             done = false;
         }
     }
-    pthread_mutex_unlock(&superslabs_lock);
+    lock_give(&superslabs_lock);
     return done;
 }
 

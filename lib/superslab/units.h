@@ -21,15 +21,15 @@ struct slot *slot_at(uint32_t index);
 /* An unused slot, new or recycled; NULL if the table is full or there is no memory. Under superslabs_lock. */
 struct slot *slot_take(uint32_t *index);
 
-/* Takes count adjoining units whose first is a multiple of alignment units (powers of two), from the
+/* Takes length adjoining units whose first is a multiple of alignment units (powers of two), from the
  * SuperSlabs that exist. From the bottom if low, else from the top, so that slabs and runs keep apart. */
-struct taken units_take_existing(unsigned count, unsigned alignment, bool low);
+struct taken units_take_existing(unsigned length, unsigned alignment, bool low);
 
 /* The same; maps a SuperSlab if need be. NULL if there is no memory. */
-struct taken units_take(unsigned count, unsigned alignment, bool low);
+struct taken units_take(unsigned length, unsigned alignment, bool low);
 
-/* Takes the units after the ones of slab, to make it count units; false if they are not free. */
-bool units_extend(struct slab *slab, unsigned count);
+/* Takes the units after the ones of slab, to make them length; false if they are not free. */
+bool units_extend(struct slab *slab, unsigned length);
 
 /* Gives back the units from first on of the slab's. The SuperSlab may be gone when this returns. */
 void units_give(struct slab *slab, unsigned first);

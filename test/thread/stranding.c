@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Memory that exited threads leave must come back although those who free it never allocate: a thread fills
+ * some megabytes and exits, another frees few of its blocks and so claims many of its slabs, a third frees
+ * the rest. usage: stranding fresh|consumer: the second is a new thread each time, or one that lives on. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "../conformance/probe.h"
+
+#define BLOCKS     4096
+#define BLOCK      1000
+#define FEW        64 /* one of so many */
+#define ROUNDS     200
+#define RESIDENT   (32 * MIB) /* eight times what is live at a time */
+#define STATM_SIZE 128
+
+static void *blocks[BLOCKS];
+static pthread_barrier_t turn;
+
+static void *fill(void *unused) {
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = malloc(BLOCK);
+        REQUIRE(blocks[i] != NULL);
+        memset(blocks[i], 1, BLOCK);
+    }
+    return unused;
+}
+
+static void *free_few(void *unused) {
+    for (int i = 0; i < BLOCKS; i += FEW) {
+        free(blocks[i]);
+        blocks[i] = NULL;
+    }
+    return unused;
+}
+
+static void *consume(void *unused) {
+    free(opaque_pointer(malloc(5 * KIB))); /* it has an arena */
+    for (int i = 0; i < ROUNDS; i++) {
+        pthread_barrier_wait(&turn);
+        free_few(NULL);
+        pthread_barrier_wait(&turn);
+    }
+    return unused;
+}
+
+static void run(void *(*body)(void *)) {
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, NULL, body, NULL) == 0);
+    REQUIRE(pthread_join(thread, NULL) == 0);
+}
+
+static size_t resident(void) {
+    char text[STATM_SIZE];
+    unsigned long size, pages;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    REQUIRE(statm != NULL && fgets(text, sizeof text, statm) != NULL);
+    REQUIRE(sscanf(text, "%lu %lu", &size, &pages) == 2);
+    fclose(statm);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+int main(int count, char **arguments) {
+    REQUIRE(count == 2);
+    bool lives_on = strcmp(arguments[1], "consumer") == 0;
+    pthread_t consumer;
+    REQUIRE(pthread_barrier_init(&turn, NULL, 2) == 0);
+    REQUIRE(!lives_on || pthread_create(&consumer, NULL, consume, NULL) == 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        run(fill);
+        if (lives_on) {
+            pthread_barrier_wait(&turn);
+            pthread_barrier_wait(&turn);
+        } else {
+            run(free_few);
+        }
+        for (int j = 0; j < BLOCKS; j++)
+            free(blocks[j]);
+    }
+    REQUIRE(!lives_on || pthread_join(consumer, NULL) == 0);
+    size_t end = resident();
+    if (end > RESIDENT)
+        probe_write(STDERR_FILENO, "%zu KiB resident at the end\n", end / KIB);
+    return end > RESIDENT;
+}
