@@ -35,7 +35,7 @@ void cache_fill(unsigned class, struct chain chain) {
 void cache_set_aside(unsigned class) {
     thread.spare[class] = thread.cache[class];
     thread.cache[class] = NULL;
-    thread.room[class].left = 0; /* the free that found no room is still to come */
+    thread.room[class].left++; /* the free that found no room is still to come */
     room_renew(class);
 }
 

@@ -61,10 +61,10 @@ static void release(struct arena *arena, struct slab *slab) {
 }
 
 void slabs_arrange(struct arena *arena, struct slab *slab) {
-    const struct slab *last = arena->available[slab->class].last, *full = arena->full[slab->class].first;
-    /* An orphan, just claimed to be drained, is of use to an arena that allocates in its class; else it goes
-     * back to those who may. */
-    if (slab->place == PLACE_ORPHANS && last == NULL && full == NULL) {
+    const struct slab *last = arena->available[slab->class].last;
+    /* An orphan, just claimed to be drained, is of use to an arena that allocates in its class and has used
+     * up its slabs; else it goes back to those who may need it. */
+    if (slab->place == PLACE_ORPHANS && (last != NULL || arena->full[slab->class].first == NULL)) {
         release(arena, slab);
         return;
     }
@@ -78,8 +78,7 @@ void slabs_arrange(struct arena *arena, struct slab *slab) {
 }
 
 bool slabs_receive(struct arena *arena) {
-    if (!inbox_is_empty(arena))
-        inbox_sweep(arena, arena);
+    inbox_sweep(arena, arena);
     bool received = arena->won != NULL;
     for (struct slab *slab; (slab = won_take(arena)) != NULL;)
         slabs_arrange(arena, slab);

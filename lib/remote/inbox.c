@@ -94,6 +94,8 @@ void inbox_after_fork(struct arena *arena, struct slab *slab) {
 }
 
 void inbox_sweep(struct arena *arena, struct arena *of) {
+    if (inbox_is_empty(of))
+        return;
     rcu_enter(arena);
     sweep(arena, of);
     rcu_leave(arena);

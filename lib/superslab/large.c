@@ -11,6 +11,11 @@ uint64_t large_bytes(void) {
     return atomic_load_explicit(&live, memory_order_relaxed);
 }
 
+static void count(size_t before, size_t after) {
+    atomic_fetch_add_explicit(&live, after - before, memory_order_relaxed);
+    touched_add(after - before);
+}
+
 static unsigned units_for(size_t size) {
     return (unsigned)((size + UNIT - 1) / UNIT);
 }
@@ -35,7 +40,7 @@ void *large_take(size_t size, size_t alignment, bool *zero) {
     register_units(slab, 1, units, false);
     /* Release; partner: large_give. */
     atomic_store_explicit(&slab->owner, OWNER_LARGE, memory_order_release);
-    atomic_fetch_add_explicit(&live, units * UNIT, memory_order_relaxed);
+    count(0, units * UNIT);
     *zero = taken.zero;
     return slab->start;
 }
@@ -45,7 +50,7 @@ bool large_give(struct slab *slab) {
     if (!atomic_compare_exchange_strong_explicit(&slab->owner, &owner, OWNER_FREE, memory_order_acquire,
                                                  memory_order_relaxed))
         return false;
-    atomic_fetch_sub_explicit(&live, slab->units * UNIT, memory_order_relaxed);
+    count(slab->units * UNIT, 0);
     register_units(slab, 1, slab->units, true);
     units_give(slab, 0);
     return true;
@@ -63,6 +68,6 @@ bool large_resize(struct slab *slab, size_t size) {
     }
     slab->units = (uint8_t)units;
     slab->block_size = (uint32_t)(units * UNIT);
-    atomic_fetch_add_explicit(&live, (units - (uint64_t)before) * UNIT, memory_order_relaxed);
+    count(before * UNIT, units * UNIT);
     return true;
 }

@@ -44,6 +44,7 @@ struct slab *slab_make(struct arena *owner, unsigned class) {
 
 void slab_give_up(struct slab *slab) {
     char *base = unit_address(slab);
+    touched_remove((size_t)slab->carved * slab->block_size);
     registry_own(slab, NULL);
     registry_classify(slab, CLASS_NONE);
     /* Release; partner: a late pusher, which finds that there is nothing to claim. */
@@ -63,6 +64,7 @@ static struct chain carve(struct slab *slab, uint32_t count) {
     ((struct block *)block)->next = NULL;
     slab->carved += count;
     slab->used += count;
+    touched_add((size_t)count * slab->block_size);
     return (struct chain){(struct block *)first, count};
 }
 

@@ -18,6 +18,7 @@ static struct extent *pool;      /* descriptors_lock: descriptors to recycle */
 static _Atomic uint64_t present; /* SuperSlabs registered now */
 static _Atomic uint64_t made;    /* SuperSlabs ever mapped */
 static _Atomic uint64_t space;   /* bytes mapped for blocks */
+static _Atomic uint64_t touched; /* bytes */
 
 uint64_t superslabs_now(void) {
     return atomic_load_explicit(&present, memory_order_relaxed);
@@ -37,6 +38,23 @@ bool space_take(size_t bytes) {
 
 void space_give(size_t bytes) {
     atomic_fetch_sub_explicit(&space, bytes, memory_order_relaxed);
+}
+
+void touched_add(size_t bytes) {
+    atomic_fetch_add_explicit(&touched, bytes, memory_order_relaxed);
+}
+
+void touched_remove(size_t bytes) {
+    atomic_fetch_sub_explicit(&touched, bytes, memory_order_relaxed);
+}
+
+/* Huge pages are for a process whose SuperSlabs are dense: what they make resident beyond what is touched
+ * stays within an eighth. A small process must not swell by them, even where the kernel gives them to
+ * everybody. */
+static bool wants_huge_pages(void) {
+    uint64_t resident = superslabs_now() * SUPERSLAB;
+    return config.huge_pages && superslabs_now() >= HUGE_PAGES_FROM &&
+           atomic_load_explicit(&touched, memory_order_relaxed) >= resident - resident / 8;
 }
 
 static struct superslab *descriptor_take(void) {
@@ -81,8 +99,7 @@ static bool map_and_publish(void) {
         superslab_recycle(superslab);
         return false;
     }
-    /* A small process must not swell by huge pages, even where the kernel gives them to everybody. */
-    os_advise_huge_pages(base, SUPERSLAB, config.huge_pages && superslabs_now() >= HUGE_PAGES_FROM);
+    os_advise_huge_pages(base, SUPERSLAB, wants_huge_pages());
     describe(superslab, base, index);
     atomic_store_explicit(&slot->dirty, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->aged, 0, memory_order_relaxed);

@@ -32,6 +32,11 @@ void superslab_recycle(struct superslab *superslab);
 bool space_take(size_t bytes);
 void space_give(size_t bytes);
 
+/* Bytes of units that may have been written to since they were taken: carved blocks and runs. Changed by
+ * whoever holds the units. */
+void touched_add(size_t bytes);
+void touched_remove(size_t bytes);
+
 /* SuperSlabs registered now, and ever. */
 uint64_t superslabs_now(void);
 uint64_t superslabs_made(void);
