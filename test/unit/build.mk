@@ -1,0 +1,32 @@
+# White-box tests: `make unit` builds each program of test/unit against the static library and its internal headers.
+# A second build, for a sanitizer, sets BUILD, CFLAGS, UNIT_CFLAGS, and UNIT_LIBS to the library that has the fh_*
+# functions.
+
+UNIT_DIR      ?= $(BUILD)/test/unit
+UNIT_CFLAGS   ?=
+UNIT_LIBS     ?= $(BUILD)/libfreehold.a
+UNIT_SHARED   := worker child layout
+UNIT_NAMES    := $(filter-out $(UNIT_SHARED),$(basename $(notdir $(wildcard test/unit/*.c))))
+UNIT_PROGRAMS := $(UNIT_NAMES:%=$(UNIT_DIR)/%)
+UNIT_OBJECTS  := $(UNIT_SHARED:%=$(BUILD)/obj/test/unit/%.o)
+UNIT_HEADERS  := $(wildcard test/unit/*.h) $(LIB_HEADERS)
+# Whole, as the shared library is: the constructor is in an object that nothing refers to.
+UNIT_LINK      = -Wl,--whole-archive $(UNIT_LIBS) -Wl,--no-whole-archive
+
+.PHONY: unit
+unit: $(UNIT_PROGRAMS)
+test: unit
+
+$(BUILD)/obj/test/unit/%.o: test/unit/%.c $(UNIT_HEADERS) test/unit/build.mk | packages
+	@mkdir -p $(@D)
+	@echo "  $(CC) $<"
+	$(CC) $(COMMON) $(CFLAGS) -fno-builtin -Ilib $(UNIT_CFLAGS) -c -o $@ $<
+
+$(UNIT_PROGRAMS): $(UNIT_DIR)/%: $(BUILD)/obj/test/unit/%.o $(UNIT_OBJECTS) $(filter %.a,$(UNIT_LIBS))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LINK) -lcmocka -lurcu-bp -pthread $(UNIT_LDFLAGS)
+
+# The test stands in for a liburcu that allocates while a thread registers.
+$(UNIT_DIR)/late: UNIT_LDFLAGS := -Wl,--wrap=urcu_bp_register
+# A program that links the archive as any other does.
+$(UNIT_DIR)/archive: UNIT_LINK := $(UNIT_LIBS)

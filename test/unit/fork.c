@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The child of a fork of several threads: what the others owned is frozen, takes frees, and is never claimed.
+ */
+#include "check.h"
+
+#include "child.h"
+#include "freehold.h"
+#include "require.h"
+#include "superslab/purge.h"
+#include "superslab/registry.h"
+
+#define SIZE   272
+#define BLOCKS 600
+
+/* A thread that owns blocks, one that has left some behind, and this one. */
+struct family {
+    struct worker other;
+    struct arena *own;
+    struct blocks others, orphans, mine;
+    void *at[3][BLOCKS];
+};
+
+static void family_start(struct family *family) {
+    struct blocks *const all[] = {&family->others, &family->orphans, &family->mine};
+    for (unsigned i = 0; i < 3; i++)
+        *all[i] = (struct blocks){.size = SIZE, .count = BLOCKS, .at = family->at[i]};
+    worker_start(&family->other);
+    worker_run(&family->other, allocate_blocks, &family->others);
+    allocate_blocks(&family->mine);
+    run_alone(allocate_blocks, &family->orphans);
+    family->own = thread.own;
+}
+
+static void family_end(struct family *family) {
+    free_blocks(&family->mine);
+    free_blocks(&family->orphans);
+    worker_run(&family->other, free_blocks, &family->others);
+    worker_stop(&family->other);
+    fh_check();
+}
+
+static void require_owner(const struct blocks *blocks, const struct arena *owner) {
+    for (unsigned i = 0; i < blocks->count; i++)
+        require(atomic_load(&registry_find(blocks->at[i])->owner) == owner);
+}
+
+static void see_frozen(void *argument) {
+    struct family *family = argument;
+    struct arena *other = family->other.locals->own;
+    require(thread.own == family->own && atomic_load(&family->own->state) == ARENA_RUNNING);
+    require(atomic_load(&other->state) == ARENA_FROZEN);
+    require_owner(&family->others, other);
+    require_owner(&family->mine, family->own);
+}
+
+static void others_are_frozen(void **state) {
+    static struct family family;
+    struct child child;
+    (void)state;
+    family_start(&family);
+    child_run(&child, see_frozen, &family);
+    assert_true(child_returned(&child));
+    assert_int_equal(atomic_load(&family.other.locals->own->state), ARENA_RUNNING);
+    family_end(&family);
+}
+
+static void free_frozen(void *argument) {
+    struct family *family = argument;
+    struct arena *other = family->other.locals->own;
+    uint64_t claims = thread.own->counters.claims, frees = thread.own->counters.remote_frees;
+    void *at[BLOCKS];
+    struct blocks more = {.size = SIZE, .count = BLOCKS, .at = at};
+    struct slab *slabs[BLOCKS];
+    for (unsigned i = 0; i < BLOCKS; i++)
+        slabs[i] = registry_find(family->others.at[i]);
+    free_blocks(&family->others);
+    trim(NULL);
+    require(thread.own->counters.remote_frees - frees == BLOCKS);
+    for (unsigned round = 0; round < 3; round++) {
+        allocate_blocks(&more);
+        for (unsigned i = 0; i < BLOCKS; i++)
+            require(atomic_load(&registry_find(more.at[i])->owner) == thread.own);
+        free_blocks(&more);
+        trim(NULL);
+        purge_all();
+    }
+    for (unsigned i = 0; i < BLOCKS; i++)
+        require(atomic_load(&slabs[i]->owner) == other);
+    require(thread.own->counters.claims == claims);
+    fh_check();
+}
+
+static void frees_into_frozen_slabs_succeed_and_claim_nothing(void **state) {
+    static struct family family;
+    struct child child;
+    (void)state;
+    family_start(&family);
+    child_run(&child, free_frozen, &family);
+    assert_true(child_returned(&child));
+    family_end(&family);
+}
+
+static void inherit(void *argument) {
+    struct family *family = argument;
+    void *at[BLOCKS];
+    struct blocks more = {.size = SIZE, .count = BLOCKS, .at = at};
+    free_blocks(&family->orphans);
+    free_blocks(&family->mine);
+    allocate_blocks(&more);
+    free_blocks(&more);
+    /* Threads of the child have arenas of their own, and exit. */
+    run_alone(allocate_blocks, &more);
+    free_blocks(&more);
+    trim(NULL);
+    purge_all();
+    fh_check();
+}
+
+static void the_child_goes_on_with_its_own_and_with_orphans(void **state) {
+    static struct family family;
+    struct child child;
+    (void)state;
+    family_start(&family);
+    child_run(&child, inherit, &family);
+    assert_true(child_returned(&child));
+    family_end(&family);
+}
+
+/* A slab of the forking thread in its inbox, and one in an inbox whose thread the child does not have. */
+static void drain_after_fork(void *argument) {
+    struct family *family = argument;
+    struct slab *slab = registry_find(family->mine.at[0]);
+    trim(NULL);
+    require(atomic_load(&slab->posted) == 0 && slab->queue.head == NULL);
+    require(atomic_load(&slab->owner) == OWNER_FREE);
+}
+
+static void what_was_posted_before_the_fork_is_drained_after_it(void **state) {
+    static struct family family;
+    struct child child;
+    (void)state;
+    family_start(&family);
+    struct slab *slab = registry_find(family.mine.at[0]);
+    worker_run(&family.other, free_blocks, &family.mine);
+    worker_run(&family.other, trim, NULL);
+    assert_int_equal(atomic_load(&slab->posted), 1);
+    child_run(&child, drain_after_fork, &family);
+    assert_true(child_returned(&child));
+    family.mine.count = 0;
+    family_end(&family);
+}
+
+TESTS(cmocka_unit_test(others_are_frozen),
+      cmocka_unit_test(frees_into_frozen_slabs_succeed_and_claim_nothing),
+      cmocka_unit_test(the_child_goes_on_with_its_own_and_with_orphans),
+      cmocka_unit_test(what_was_posted_before_the_fork_is_drained_after_it))

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "layout.h"
+
+#include "require.h"
+#include "superslab/superslab.h"
+#include "superslab/units.h"
+
+#define UNITS_MOST 4096
+
+static struct slab *taken[UNITS_MOST];
+static size_t count;
+
+void layout_start(void) {
+    for (struct slab *slab; (slab = units_take_existing(1, 1, true).slab) != NULL;) {
+        require(count < UNITS_MOST);
+        slab->units = 1;
+        taken[count++] = slab;
+    }
+}
+
+void layout_end(void) {
+    while (count > 0)
+        units_give(taken[--count], 0);
+}
+
+struct slab *take_units(unsigned length, unsigned alignment, bool low, bool *zero) {
+    struct taken units = units_take(length, alignment, low);
+    require(units.slab != NULL);
+    units.slab->units = (uint8_t)length;
+    *zero = units.zero;
+    return units.slab;
+}
+
+struct slot *slot_of_slab(const struct slab *slab) {
+    return slot_at(superslab_of(slab)->slot);
+}

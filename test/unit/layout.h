@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A SuperSlab of the test's own, so that it knows where units come from. */
+#ifndef UNIT_LAYOUT_H
+#define UNIT_LAYOUT_H
+
+#include "types.h"
+
+/* Takes every free unit that there is: the next unit is of a new SuperSlab. */
+void layout_start(void);
+
+/* Gives them back. */
+void layout_end(void);
+
+/* Takes units as units_take does, and says in the slab how many there are, as their taker must. */
+struct slab *take_units(unsigned length, unsigned alignment, bool low, bool *zero);
+
+/* The slot of a slab's SuperSlab. */
+struct slot *slot_of_slab(const struct slab *slab);
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Units against a shadow of who holds which, and the way of a SuperSlab whose 64 are free. */
+#include "check.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "layout.h"
+#include "random.h"
+#include "require.h"
+#include "superslab/limbo.h"
+#include "superslab/purge.h"
+#include "superslab/registry.h"
+#include "superslab/superslab.h"
+#include "superslab/units.h"
+#include "worker.h"
+
+#define SLOTS   64
+#define THREADS 4
+#define STEPS   20000
+#define HELD    24 /* runs that a thread holds */
+
+/* Who holds a unit, by slot and unit: 0 is nobody. */
+static _Atomic uint8_t holder[SLOTS][UNITS];
+
+static void note(const struct slab *slab, unsigned first, unsigned end, uint8_t before, uint8_t after) {
+    uint32_t slot = superslab_of(slab)->slot;
+    require(slot < SLOTS && slab->unit + end <= UNITS);
+    for (unsigned i = first; i < end; i++)
+        require(atomic_exchange_explicit(&holder[slot][slab->unit + i], after, memory_order_relaxed) ==
+                before);
+}
+
+static bool unit_is_zero(const struct slab *slab, unsigned unit) {
+    const uint64_t *words = (const uint64_t *)(unit_address(slab) + unit * UNIT);
+    for (size_t i = 0; i < UNIT / sizeof *words; i++)
+        if (words[i] != 0)
+            return false;
+    return true;
+}
+
+/* Marks the units, so that who is told that they are zero sees that they are not. */
+static void dirty(const struct slab *slab, unsigned first, unsigned end) {
+    for (unsigned i = first; i < end; i++)
+        unit_address(slab)[i * UNIT + i] = 1;
+}
+
+static struct slab *take(struct random *random, uint8_t me) {
+    unsigned length = 1 + (unsigned)random_below(random, random_below(random, 4) == 0 ? 20 : 3);
+    unsigned alignment = 1u << random_below(random, 5);
+    bool zero;
+    struct slab *slab = take_units(length, alignment, random_below(random, 2) == 0, &zero);
+    note(slab, 0, length, 0, me);
+    require(slab->unit % alignment == 0);
+    for (unsigned i = 0; zero && i < length; i++)
+        require(unit_is_zero(slab, i));
+    dirty(slab, 0, length);
+    return slab;
+}
+
+static void extend(struct slab *slab, unsigned more, uint8_t me) {
+    unsigned before = slab->units;
+    if (!units_extend(slab, before + more))
+        return;
+    note(slab, before, before + more, 0, me);
+    dirty(slab, before, before + more);
+    slab->units = (uint8_t)(before + more);
+}
+
+static void give(struct slab *slab, unsigned first, uint8_t me) {
+    note(slab, first, slab->units, me, 0);
+    units_give(slab, first);
+    if (first != 0)
+        slab->units = (uint8_t)first;
+}
+
+/* Takes, extends, shortens and gives back; the first thread purges as well. */
+static void *take_and_give(void *number) {
+    uint8_t me = (uint8_t)(uintptr_t)number;
+    struct random random = {me};
+    struct slab *held[HELD] = {NULL};
+    for (unsigned step = 0; step < STEPS; step++) {
+        struct slab **slab = &held[random_below(&random, HELD)];
+        if (*slab == NULL)
+            *slab = take(&random, me);
+        else if (random_below(&random, 4) == 0)
+            extend(*slab, 1 + (unsigned)random_below(&random, 3), me);
+        else if ((*slab)->units > 1 && random_below(&random, 4) == 0)
+            give(*slab, 1, me);
+        else {
+            give(*slab, 0, me);
+            *slab = NULL;
+        }
+        if (me == 1 && step % 200 == 0)
+            purge_all();
+    }
+    for (unsigned i = 0; i < HELD; i++)
+        if (held[i] != NULL)
+            give(held[i], 0, me);
+    return NULL;
+}
+
+static void no_unit_is_taken_twice(void **state) {
+    pthread_t threads[THREADS];
+    (void)state;
+    for (uintptr_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, take_and_give, (void *)(i + 1)), 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (unsigned i = 0; i < SLOTS; i++)
+        for (unsigned unit = 0; unit < UNITS; unit++)
+            assert_int_equal(holder[i][unit], 0);
+}
+
+static void slabs_come_from_the_bottom_and_runs_from_the_top(void **state) {
+    bool zero;
+    (void)state;
+    layout_start();
+    const struct {
+        unsigned length, alignment;
+        bool low;
+        unsigned unit;
+    } steps[] = {{3, 1, true, 0},   {3, 1, false, 61}, {4, 4, true, 4},   {4, 4, false, 56},
+                 {1, 1, true, 3},   {1, 1, true, 8},   {1, 1, false, 60}, {8, 16, true, 16},
+                 {2, 32, true, 32}, {2, 1, true, 9},   {15, 1, true, 34}};
+    struct slab *slabs[sizeof steps / sizeof *steps];
+    for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++) {
+        slabs[i] = take_units(steps[i].length, steps[i].alignment, steps[i].low, &zero);
+        assert_int_equal(slabs[i]->unit, steps[i].unit);
+        assert_ptr_equal(superslab_of(slabs[i]), superslab_of(slabs[0]));
+        assert_true(zero);
+    }
+    for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++)
+        units_give(slabs[i], 0);
+    layout_end();
+}
+
+static void a_run_is_extended_over_free_units_only(void **state) {
+    bool zero;
+    (void)state;
+    layout_start();
+    struct slab *run = take_units(2, 1, true, &zero), *next = take_units(1, 8, false, &zero);
+    assert_int_equal(next->unit, 56);
+    assert_true(units_extend(run, 56));
+    run->units = 56;
+    assert_false(units_extend(run, 57));
+    units_give(next, 0);
+    assert_false(units_extend(run, UNITS + 1));
+    assert_true(units_extend(run, UNITS));
+    run->units = UNITS;
+    assert_null(units_take_existing(1, 1, true).slab);
+    units_give(run, 0);
+    layout_end();
+}
+
+static void units_are_zero_until_used_and_after_a_purge(void **state) {
+    bool zero;
+    (void)state;
+    layout_start();
+    struct slab *pin = take_units(1, 1, true, &zero), *slab = take_units(2, 1, true, &zero);
+    assert_true(zero);
+    dirty(slab, 0, 2);
+    units_give(slab, 0);
+    assert_ptr_equal(take_units(2, 1, true, &zero), slab);
+    assert_false(zero);
+    units_give(slab, 0);
+    /* One unit of two that are not both clean. */
+    slab = take_units(3, 1, true, &zero);
+    assert_false(zero);
+    units_give(slab, 0);
+    purge_all();
+    slab = take_units(3, 1, true, &zero);
+    assert_true(zero);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(unit_is_zero(slab, i));
+    units_give(slab, 0);
+    units_give(pin, 0);
+    layout_end();
+}
+
+static void one_unit_that_has_been_used_is_preferred(void **state) {
+    bool zero;
+    (void)state;
+    layout_start();
+    struct slab *below = take_units(4, 1, true, &zero), *used = take_units(1, 1, true, &zero);
+    struct slab *pin = take_units(1, 1, true, &zero);
+    units_give(below, 0);
+    purge_all(); /* the ones below are clean now */
+    units_give(used, 0);
+    for (unsigned low = 0; low < 2; low++) {
+        assert_ptr_equal(take_units(1, 1, low != 0, &zero), used);
+        units_give(used, 0);
+    }
+    /* Two are taken from the bottom all the same. */
+    assert_ptr_equal(take_units(2, 1, true, &zero), below);
+    units_give(below, 0);
+    units_give(pin, 0);
+    layout_end();
+}
+
+static bool is_mapped(char *base) {
+    unsigned char resident;
+    return mincore(base, PAGE, &resident) == 0 || errno != ENOMEM;
+}
+
+/* A SuperSlab of which no unit has been taken. */
+static struct superslab *make_empty(void) {
+    bool zero;
+    layout_start();
+    struct slab *slab = take_units(1, 1, true, &zero);
+    units_give(slab, 0);
+    layout_end();
+    return superslab_of(slab);
+}
+
+static void a_superslab_with_a_unit_in_use_is_not_retired(void **state) {
+    bool zero;
+    (void)state;
+    layout_start();
+    for (unsigned unit = 0; unit < UNITS; unit++) {
+        struct slab *below = unit == 0 ? NULL : take_units(unit, 1, true, &zero);
+        struct slab *slab = take_units(1, 1, true, &zero);
+        if (below != NULL)
+            units_give(below, 0);
+        assert_false(superslab_retire(slot_of_slab(slab)));
+        assert_ptr_equal(registry_find(unit_address(slab)), slab);
+        units_give(slab, 0);
+    }
+    layout_end();
+}
+
+static void a_superslab_is_unmapped_after_two_grace_periods(void **state) {
+    (void)state;
+    purge_all();
+    struct superslab *superslab = make_empty();
+    char *base = superslab->extent.base;
+    uint64_t added = limbo_added(), unmapped = limbo_unmapped(), periods = limbo_grace_periods();
+    uint64_t bytes = limbo_bytes(), present = superslabs_now();
+    assert_true(superslab_retire(slot_at(superslab->slot)));
+    assert_int_equal(superslabs_now(), present - 1);
+    assert_int_equal(limbo_added(), added + 1);
+    assert_int_equal(limbo_bytes(), bytes + SUPERSLAB);
+    assert_false(superslab_retire(slot_at(superslab->slot)));
+    for (unsigned period = 1; period <= 2; period++) {
+        assert_true(is_mapped(base));
+        assert_int_equal(limbo_unmapped(), unmapped);
+        limbo_empty();
+        assert_int_equal(limbo_grace_periods(), periods + period);
+    }
+    assert_false(is_mapped(base));
+    assert_int_equal(limbo_unmapped(), unmapped + 1);
+    assert_int_equal(limbo_bytes(), bytes);
+}
+
+static void a_slab_in_an_inbox_keeps_its_superslab_in_limbo(void **state) {
+    (void)state;
+    purge_all();
+    struct superslab *superslab = make_empty();
+    char *base = superslab->extent.base;
+    uint64_t unmapped = limbo_unmapped();
+    atomic_store(&superslab->slabs[17].posted, 1);
+    assert_true(superslab_retire(slot_at(superslab->slot)));
+    for (unsigned period = 1; period <= 4; period++)
+        limbo_empty();
+    assert_true(is_mapped(base));
+    atomic_store(&superslab->slabs[17].posted, 0);
+    limbo_empty();
+    assert_int_equal(limbo_unmapped(), unmapped);
+    assert_true(is_mapped(base));
+    limbo_empty();
+    assert_int_equal(limbo_unmapped(), unmapped + 1);
+    assert_false(is_mapped(base));
+}
+
+TESTS(cmocka_unit_test(no_unit_is_taken_twice),
+      cmocka_unit_test(slabs_come_from_the_bottom_and_runs_from_the_top),
+      cmocka_unit_test(a_run_is_extended_over_free_units_only),
+      cmocka_unit_test(units_are_zero_until_used_and_after_a_purge),
+      cmocka_unit_test(one_unit_that_has_been_used_is_preferred),
+      cmocka_unit_test(a_superslab_with_a_unit_in_use_is_not_retired),
+      cmocka_unit_test(a_superslab_is_unmapped_after_two_grace_periods),
+      cmocka_unit_test(a_slab_in_an_inbox_keeps_its_superslab_in_limbo))
