@@ -20,6 +20,10 @@ const char *fh_version(void) {
     return TEXT(FH_VERSION_MAJOR) "." TEXT(FH_VERSION_MINOR) "." TEXT(FH_VERSION_PATCH);
 }
 
+/* Brings start.c along into a program that links the archive. */
+extern const char start_is_linked;
+__attribute__((used)) static const char *const start_link = &start_is_linked;
+
 noinline void *malloc_not_tiny(size_t size) {
     return size <= SMALL_MAX ? fast_pop(size_class(size), size) : malloc_uncached(size);
 }

@@ -6,6 +6,9 @@
 #include "config.h"
 #include "freehold.h"
 
+extern const char start_is_linked;
+const char start_is_linked = 1;
+
 __attribute__((constructor)) static void start(int count, char **arguments, char **environment) {
     (void)count;
     (void)arguments;

@@ -20,11 +20,13 @@
 
 #define CHECK_EVERY 64 /* refills between two checks at guard level 2 */
 
-/* What is done now and then. */
+/* What is done now and then, wherever a slow path ends or begins. */
 static void tidy(struct arena *arena) {
     uint64_t now = os_clock();
     if (now - arena->tidied >= config.decay) {
         arena->tidied = now;
+        if (arena_has_cache(arena))
+            cache_flush_idle();
         slabs_give_up_empty(arena);
     }
     purge_tick();
@@ -99,7 +101,7 @@ static noinline void slab_changed(struct slab *slab) {
     cache_settle(slab->class);
     slabs_arrange(arena, slab);
     slabs_receive(arena);
-    purge_tick();
+    tidy(arena);
 }
 
 noinline void arena_free_uncached(struct block *block, struct entry entry) {
@@ -163,7 +165,7 @@ static void free_mapped(struct slab *slab, const struct arena *owner, void *addr
 static noinline void push_remote(struct arena *arena, struct slab *slab, struct block *block) {
     outbox_push_and_add(arena, slab, block);
     if (slabs_receive(arena))
-        purge_tick();
+        tidy(arena);
 }
 
 static void free_small(struct slab *slab, void *address) {

@@ -49,12 +49,31 @@ static void flush_blocks(unsigned class, struct block *block) {
     }
 }
 
+static void flush_class(unsigned class) {
+    cache_settle(class);
+    flush_blocks(class, thread.cache[class]);
+    flush_blocks(class, thread.spare[class]);
+    thread.cache[class] = thread.spare[class] = NULL;
+    thread.room[class].left = 0;
+}
+
 void cache_flush(void) {
-    cache_settle_all();
+    for (unsigned class = 1; class < CLASSES; class ++)
+        flush_class(class);
+}
+
+/* Two looks at a cache that has been used in between give the same by a rare accident only, which costs a
+ * refill. */
+static uint64_t digest(unsigned class) {
+    return ((uintptr_t)thread.cache[class] << 16) + (uint32_t)thread.room[class].left;
+}
+
+void cache_flush_idle(void) {
+    struct arena *arena = thread.arena;
     for (unsigned class = 1; class < CLASSES; class ++) {
-        flush_blocks(class, thread.cache[class]);
-        flush_blocks(class, thread.spare[class]);
-        thread.cache[class] = thread.spare[class] = NULL;
-        thread.room[class].left = 0;
+        bool is_empty = thread.cache[class] == NULL && thread.spare[class] == NULL;
+        if (!is_empty && arena->seen[class] == digest(class))
+            flush_class(class);
+        arena->seen[class] = digest(class);
     }
 }

@@ -25,4 +25,7 @@ void cache_settle_all(void);
 /* Returns every cached block to its slab. */
 void cache_flush(void);
 
+/* Does so for the classes that have not been used since the last call. */
+void cache_flush_idle(void);
+
 #endif

@@ -27,6 +27,8 @@ static inline void rcu_enter(const struct arena *arena) {
         return;
     if (unlikely(URCU_TLS(urcu_bp_reader) == NULL))
         thread_register();
+    if (URCU_TLS(urcu_bp_reader) == NULL)
+        __builtin_unreachable(); /* liburcu registers or aborts */
     _urcu_bp_read_lock();
 }
 

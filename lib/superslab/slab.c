@@ -68,11 +68,12 @@ static struct chain carve(struct slab *slab, uint32_t count) {
     return (struct chain){(struct block *)first, count};
 }
 
-/* A page at first, more from a slab that is in demand. */
+/* Few blocks at first, for threads that live shortly, then as many again as there are already. */
 static uint32_t carve_count(const struct slab *slab) {
-    size_t bytes = (size_t)slab->carved * slab->block_size / 2;
-    bytes = bytes < CARVE ? CARVE : bytes > CARVE_MAX ? CARVE_MAX : bytes;
-    uint32_t count = (uint32_t)bytes / slab->block_size, left = slab->capacity - slab->carved;
+    uint32_t first = CARVE / slab->block_size, most = CARVE_MAX / slab->block_size;
+    uint32_t count = first < CARVE_BLOCKS ? first : CARVE_BLOCKS, left = slab->capacity - slab->carved;
+    if (slab->carved > count)
+        count = slab->carved < most ? slab->carved : most;
     count = count == 0 ? 1 : count;
     return count < left ? count : left;
 }

@@ -61,11 +61,9 @@ static uint64_t run_starts(uint64_t free, unsigned length) {
     return starts;
 }
 
+/* Every alignment-th bit. */
 static uint64_t aligned_bits(unsigned alignment) {
-    uint64_t bits = 0;
-    for (unsigned i = 0; i < UNITS; i += alignment)
-        bits |= 1ul << i;
-    return bits;
+    return alignment == UNITS ? 1 : UINT64_MAX / ((1ul << alignment) - 1);
 }
 
 /* One unit that has been used before costs no page fault. */
