@@ -7,11 +7,13 @@
  * AddressSanitizer: what is not live is poisoned, and so is the rest of a live block beyond the size that was
  * asked for. That size is kept in the sanitizer's own memory and nowhere else. The library is not
  * instrumented itself: it links free blocks through their first bytes, which the user must not touch.
+ * UndefinedBehaviorSanitizer knows nothing of blocks.
  * MemorySanitizer: a block is uninitialised when it is allocated, and again when it is freed. */
 #ifndef FREEHOLD_TSAN_SHADOW_H
 #define FREEHOLD_TSAN_SHADOW_H
 
 #include "../lib/arena/arena.h"
+#include "../lib/report.h"
 
 #if defined(FREEHOLD_TSAN)
 
@@ -29,11 +31,14 @@ static inline void tell_free(char *block, size_t usable) {
 #include <sanitizer/asan_interface.h>
 
 static inline void tell_live(char *block, size_t size, size_t usable) {
+    size = size == 0 ? 1 : size; /* so that a live block can be told from a free one */
     __asan_unpoison_memory_region(block, usable);
     __asan_poison_memory_region(block + size, usable - size);
 }
 
 static inline void tell_free(char *block, size_t usable) {
+    if (__asan_address_is_poisoned(block))
+        report_misuse("free", block, "already freed. Look for two owners of this block.");
     __asan_poison_memory_region(block, usable);
 }
 
@@ -49,8 +54,21 @@ static inline void tell_free(char *block, size_t usable) {
     __msan_allocated_memory(block, usable);
 }
 
+#elif defined(FREEHOLD_UBSAN)
+
+static inline void tell_live(char *block, size_t size, size_t usable) {
+    (void)block;
+    (void)size;
+    (void)usable;
+}
+
+static inline void tell_free(char *block, size_t usable) {
+    (void)block;
+    (void)usable;
+}
+
 #else
-#error "FREEHOLD_SANITIZED needs one of FREEHOLD_TSAN, FREEHOLD_ASAN and FREEHOLD_MSAN"
+#error "FREEHOLD_SANITIZED needs one of FREEHOLD_TSAN, FREEHOLD_ASAN, FREEHOLD_MSAN and FREEHOLD_UBSAN"
 #endif
 
 static inline void *shadow_allocated(void *block, size_t size) {
