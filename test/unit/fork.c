@@ -109,9 +109,11 @@ static void inherit(void *argument) {
     free_blocks(&family->mine);
     allocate_blocks(&more);
     free_blocks(&more);
+#ifndef FREEHOLD_TSAN /* its runtime knows no threads in a child of threads */
     /* Threads of the child have arenas of their own, and exit. */
     run_alone(allocate_blocks, &more);
     free_blocks(&more);
+#endif
     trim(NULL);
     purge_all();
     fh_check();

@@ -4,7 +4,7 @@
  *
  * In the one kind, threads run freely and hand blocks to each other: a block that two have, or that is
  * written to by the allocator, is seen by its contents. In the other, three threads take turns, and after
- * every step the blocks of each slab are counted: carved = live + cached + free + in flight. */
+ * every turn the blocks of each slab are counted: carved = live + cached + free + in flight. */
 #include "check.h"
 
 #include <inttypes.h>
@@ -21,6 +21,12 @@
 #include "worker.h"
 
 #define SIZE_MOST ((size_t)8 << 20)
+
+#ifdef FREEHOLD_TSAN
+#define SHORTER 8 /* a sanitizer's build is that much slower */
+#else
+#define SHORTER 1
+#endif
 
 static const uint64_t fixed_seeds[] = {1, 2, 3};
 #define FIXED_SEEDS (sizeof fixed_seeds / sizeof *fixed_seeds)
@@ -132,7 +138,7 @@ static void item_step(struct item *item, struct random *random) {
 /* Histories of threads that run freely. */
 
 #define THREADS_MOST 6
-#define STEPS        6000
+#define STEPS        (6000 / SHORTER)
 #define ITEMS        200
 #define SHELF        50
 
@@ -187,8 +193,9 @@ static void no_thread_finds_its_blocks_changed(void **state) {
 /* Histories of threads that take turns. */
 
 #define WORKERS     3
-#define TURNS       2500
-#define TURN_ITEMS  150
+#define TURNS       (2500 / SHORTER)
+#define TURN_ITEMS  400
+#define TURN_LENGTH 60 /* steps of a long turn: then batches are long too */
 #define SLOTS_MOST  64
 #define CHECK_EVERY 16
 
@@ -201,7 +208,7 @@ struct scene {
     struct worker workers[WORKERS];
     struct item items[TURN_ITEMS];
     struct random random;
-    struct item *item; /* of this turn */
+    unsigned steps; /* of this turn */
     struct tally tallies[SLOTS_MOST][UNITS];
     struct tally seen; /* the most of each in one slab, so that a history that lacks something is seen */
 };
@@ -306,7 +313,8 @@ static void count_all(struct scene *scene) {
 
 static void take_turn(void *argument) {
     struct scene *scene = argument;
-    item_step(scene->item, &scene->random);
+    for (unsigned i = 0; i < scene->steps; i++)
+        item_step(&scene->items[random_below(&scene->random, TURN_ITEMS)], &scene->random);
 }
 
 static void check(void *unused) {
@@ -328,7 +336,7 @@ static void history_of_turns(unsigned exits, uint64_t seed) {
         worker_start(&scene.workers[i]);
     for (unsigned turn = 0; turn < TURNS; turn++) {
         struct worker *worker = &scene.workers[random_below(&scene.random, WORKERS)];
-        scene.item = &scene.items[random_below(&scene.random, TURN_ITEMS)];
+        scene.steps = random_below(&scene.random, 8) == 0 ? TURN_LENGTH : 1;
         if (exits > 0 && random_below(&scene.random, exits) == 0)
             replace(worker);
         worker_run(worker, take_turn, &scene);

@@ -31,6 +31,15 @@ struct slab *take_units(unsigned length, unsigned alignment, bool low, bool *zer
     return units.slab;
 }
 
+struct superslab *superslab_make_empty(void) {
+    bool zero;
+    layout_start();
+    struct slab *slab = take_units(1, 1, true, &zero);
+    units_give(slab, 0);
+    layout_end();
+    return superslab_of(slab);
+}
+
 struct slot *slot_of_slab(const struct slab *slab) {
     return slot_at(superslab_of(slab)->slot);
 }

@@ -15,6 +15,9 @@ void layout_end(void);
 /* Takes units as units_take does, and says in the slab how many there are, as their taker must. */
 struct slab *take_units(unsigned length, unsigned alignment, bool low, bool *zero);
 
+/* A new SuperSlab of which no unit is taken. */
+struct superslab *superslab_make_empty(void);
+
 /* The slot of a slab's SuperSlab. */
 struct slot *slot_of_slab(const struct slab *slab);
 

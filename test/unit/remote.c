@@ -394,7 +394,7 @@ static void an_orphan_goes_with_its_last_block(void **state) {
 
 static void orphans_are_adopted_by_class(void **state) {
     static struct pair pair;
-    void *one;
+    void *one = NULL;
     struct blocks needed = {.size = 224, .count = 1, .at = &one};
     (void)state;
     pair_start(&pair, 224);

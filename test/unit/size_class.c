@@ -10,12 +10,6 @@
 #include "superslab/superslab.h"
 #include "thread.h"
 
-static int start(void **state) {
-    (void)state;
-    fh_free(fh_malloc(1)); /* fills the tables */
-    return 0;
-}
-
 static void every_size_has_the_smallest_class_that_holds_it(void **state) {
     (void)state;
     for (size_t size = 0; size <= SMALL_MAX; size++) {
@@ -88,13 +82,8 @@ static void slabs_that_adjoin_start_at_different_cache_lines(void **state) {
     layout_end();
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_size_has_the_smallest_class_that_holds_it),
-        cmocka_unit_test(classes_are_few_and_waste_little),
-        cmocka_unit_test(a_size_rounded_up_to_an_alignment_has_a_class_that_is_a_multiple_of_it),
-        cmocka_unit_test(slabs_start_at_what_their_blocks_are_aligned_to),
-        cmocka_unit_test(slabs_that_adjoin_start_at_different_cache_lines),
-    };
-    return cmocka_run_group_tests(tests, start, NULL);
-}
+TESTS(cmocka_unit_test(every_size_has_the_smallest_class_that_holds_it),
+      cmocka_unit_test(classes_are_few_and_waste_little),
+      cmocka_unit_test(a_size_rounded_up_to_an_alignment_has_a_class_that_is_a_multiple_of_it),
+      cmocka_unit_test(slabs_start_at_what_their_blocks_are_aligned_to),
+      cmocka_unit_test(slabs_that_adjoin_start_at_different_cache_lines))

@@ -204,16 +204,6 @@ static bool is_mapped(char *base) {
     return mincore(base, PAGE, &resident) == 0 || errno != ENOMEM;
 }
 
-/* A SuperSlab of which no unit has been taken. */
-static struct superslab *make_empty(void) {
-    bool zero;
-    layout_start();
-    struct slab *slab = take_units(1, 1, true, &zero);
-    units_give(slab, 0);
-    layout_end();
-    return superslab_of(slab);
-}
-
 static void a_superslab_with_a_unit_in_use_is_not_retired(void **state) {
     bool zero;
     (void)state;
@@ -233,7 +223,7 @@ static void a_superslab_with_a_unit_in_use_is_not_retired(void **state) {
 static void a_superslab_is_unmapped_after_two_grace_periods(void **state) {
     (void)state;
     purge_all();
-    struct superslab *superslab = make_empty();
+    struct superslab *superslab = superslab_make_empty();
     char *base = superslab->extent.base;
     uint64_t added = limbo_added(), unmapped = limbo_unmapped(), periods = limbo_grace_periods();
     uint64_t bytes = limbo_bytes(), present = superslabs_now();
@@ -256,7 +246,7 @@ static void a_superslab_is_unmapped_after_two_grace_periods(void **state) {
 static void a_slab_in_an_inbox_keeps_its_superslab_in_limbo(void **state) {
     (void)state;
     purge_all();
-    struct superslab *superslab = make_empty();
+    struct superslab *superslab = superslab_make_empty();
     char *base = superslab->extent.base;
     uint64_t unmapped = limbo_unmapped();
     atomic_store(&superslab->slabs[17].posted, 1);
