@@ -10,8 +10,6 @@ UNIT_NAMES    := $(filter-out $(UNIT_SHARED),$(basename $(notdir $(wildcard test
 UNIT_PROGRAMS := $(UNIT_NAMES:%=$(UNIT_DIR)/%)
 UNIT_OBJECTS  := $(UNIT_SHARED:%=$(BUILD)/obj/test/unit/%.o)
 UNIT_HEADERS  := $(wildcard test/unit/*.h) $(LIB_HEADERS)
-# Whole, as the shared library is: the constructor is in an object that nothing refers to.
-UNIT_LINK      = -Wl,--whole-archive $(UNIT_LIBS) -Wl,--no-whole-archive
 
 .PHONY: unit
 unit: $(UNIT_PROGRAMS)
@@ -24,9 +22,7 @@ $(BUILD)/obj/test/unit/%.o: test/unit/%.c $(UNIT_HEADERS) test/unit/build.mk | p
 
 $(UNIT_PROGRAMS): $(UNIT_DIR)/%: $(BUILD)/obj/test/unit/%.o $(UNIT_OBJECTS) $(filter %.a,$(UNIT_LIBS))
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LINK) -lcmocka -lurcu-bp -pthread $(UNIT_LDFLAGS)
+	$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LDFLAGS) $(UNIT_LIBS) -lcmocka -lurcu-bp -pthread
 
 # The test stands in for a liburcu that allocates while a thread registers.
 $(UNIT_DIR)/late: UNIT_LDFLAGS := -Wl,--wrap=urcu_bp_register
-# A program that links the archive as any other does.
-$(UNIT_DIR)/archive: UNIT_LINK := $(UNIT_LIBS)

@@ -86,8 +86,8 @@ static size_t random_size(struct random *random) {
     return random_below(random, most + 1);
 }
 
-static void item_make(struct item *item, struct random *random) {
-    size_t size = random_size(random), alignment = GRAIN;
+static void item_make(struct item *item, size_t size, struct random *random) {
+    size_t alignment = GRAIN;
     unsigned char *block;
     switch (random_below(random, 4)) {
     case 0:
@@ -128,7 +128,7 @@ static void item_end(struct item *item) {
 /* One step of a history on an item of one's own. */
 static void item_step(struct item *item, struct random *random) {
     if (item->block == NULL)
-        item_make(item, random);
+        item_make(item, random_size(random), random);
     else if (random_below(random, 4) == 0)
         item_resize(item, random);
     else
@@ -195,7 +195,7 @@ static void no_thread_finds_its_blocks_changed(void **state) {
 #define WORKERS     3
 #define TURNS       (2500 / SHORTER)
 #define TURN_ITEMS  400
-#define TURN_LENGTH 60 /* steps of a long turn: then batches are long too */
+#define MANY_SIZE   100 /* bytes: of blocks that a turn makes or frees in numbers, so that batches fill up */
 #define SLOTS_MOST  64
 #define CHECK_EVERY 16
 
@@ -208,7 +208,6 @@ struct scene {
     struct worker workers[WORKERS];
     struct item items[TURN_ITEMS];
     struct random random;
-    unsigned steps; /* of this turn */
     struct tally tallies[SLOTS_MOST][UNITS];
     struct tally seen; /* the most of each in one slab, so that a history that lacks something is seen */
 };
@@ -311,10 +310,34 @@ static void count_all(struct scene *scene) {
     }
 }
 
-static void take_turn(void *argument) {
+static void take_step(void *argument) {
     struct scene *scene = argument;
-    for (unsigned i = 0; i < scene->steps; i++)
-        item_step(&scene->items[random_below(&scene->random, TURN_ITEMS)], &scene->random);
+    item_step(&scene->items[random_below(&scene->random, TURN_ITEMS)], &scene->random);
+}
+
+static void make_many(void *argument) {
+    struct scene *scene = argument;
+    for (unsigned i = 0; i < TURN_ITEMS; i += 2)
+        if (scene->items[i].block == NULL)
+            item_make(&scene->items[i], MANY_SIZE, &scene->random);
+}
+
+static void free_many(void *argument) {
+    struct scene *scene = argument;
+    for (unsigned i = 0; i < TURN_ITEMS; i++)
+        if (scene->items[i].block != NULL && scene->items[i].size == MANY_SIZE)
+            item_end(&scene->items[i]);
+}
+
+static task *random_turn(struct random *random) {
+    switch (random_below(random, 16)) {
+    case 0:
+        return make_many;
+    case 1:
+        return free_many;
+    default:
+        return take_step;
+    }
 }
 
 static void check(void *unused) {
@@ -336,10 +359,9 @@ static void history_of_turns(unsigned exits, uint64_t seed) {
         worker_start(&scene.workers[i]);
     for (unsigned turn = 0; turn < TURNS; turn++) {
         struct worker *worker = &scene.workers[random_below(&scene.random, WORKERS)];
-        scene.steps = random_below(&scene.random, 8) == 0 ? TURN_LENGTH : 1;
         if (exits > 0 && random_below(&scene.random, exits) == 0)
             replace(worker);
-        worker_run(worker, take_turn, &scene);
+        worker_run(worker, random_turn(&scene.random), &scene);
         count_all(&scene);
         if (turn % CHECK_EVERY == 0)
             worker_run(worker, check, NULL);
