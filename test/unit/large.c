@@ -8,7 +8,6 @@
 #include "config.h"
 #include "layout.h"
 #include "superslab/large.h"
-#include "superslab/purge.h"
 #include "superslab/registry.h"
 #include "superslab/superslab.h"
 
