@@ -36,6 +36,9 @@ bool os_move(void *address, size_t old_length, void *target, size_t new_length);
 /* Milliseconds of a clock that only goes forward, coarse and cheap. */
 uint64_t os_clock(void);
 
+/* Nanoseconds of processor time that the calling thread has used. */
+uint64_t os_thread_time(void);
+
 /* Whether the membarrier system call still works: a sandbox may take it away while the process runs. */
 bool os_has_membarrier(void);
 

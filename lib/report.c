@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "types.h"
@@ -45,7 +46,8 @@ static void write_out(struct line *line) {
     const char *rest = line->text;
     line->text[line->length++] = '\n';
     while (line->length != 0) {
-        ssize_t written = write(STDERR_FILENO, rest, line->length);
+        /* Not write, which is a cancellation point, and which a sanitizer replaces. */
+        ssize_t written = syscall(SYS_write, STDERR_FILENO, rest, line->length);
         if (written <= 0)
             return;
         rest += written;
@@ -131,6 +133,13 @@ static void put_option(struct line *line, const char *name) {
         char letter = (char)(*name == '_' ? '_' : *name - 'a' + 'A');
         put_bytes(line, &letter, 1);
     }
+}
+
+noreturn void report_sanitizer(void) {
+    report_notice("this program is built with ThreadSanitizer, which replaces malloc itself. Do not preload "
+                  "libfreehold.so: link libfreehold-tsan.a, and use the fh_ functions.");
+    for (;;)
+        syscall(SYS_exit_group, 1); /* not _exit, which the sanitizer may not have made ready yet */
 }
 
 void report_option_unknown(const char *name, size_t length) {

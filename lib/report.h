@@ -25,6 +25,9 @@ noreturn void report_invariant(const char *invariant, const void *address, const
 /* operator new that can neither return nor throw. */
 noreturn void report_no_memory(const char *call, size_t size);
 
+/* The program is built with ThreadSanitizer, which has a malloc of its own. Exits with status 1. */
+noreturn void report_sanitizer(void);
+
 /* "NAME=..." in the environment that is no option. */
 void report_option_unknown(const char *name, size_t length);
 

@@ -5,6 +5,7 @@
 #include "arena/arena.h"
 #include "config.h"
 #include "freehold.h"
+#include "interpose.h"
 
 extern const char start_is_linked;
 const char start_is_linked = 1;
@@ -12,6 +13,7 @@ const char start_is_linked = 1;
 __attribute__((constructor)) static void start(int count, char **arguments, char **environment) {
     (void)count;
     (void)arguments;
+    interpose_check();
     config_read(environment);
     arena_start_guards();
     arena_prepare_fork();

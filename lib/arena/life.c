@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "../config.h"
+#include "../interpose.h"
 #include "../lock.h"
 #include "../remote/inbox.h"
 #include "../superslab/huge.h"
@@ -92,6 +93,7 @@ static void thread_exit(void *pass) {
 static bool thread_start(void) {
     if (thread.phase != THREAD_FRESH || thread.forking)
         return false;
+    interpose_check();
     int error = errno;
     struct arena *arena = arena_get();
     if (arena != NULL) {

@@ -4,6 +4,7 @@
 #include "../config.h"
 #include "../lock.h"
 #include "../os.h"
+#include "huge_page.h"
 #include "limbo.h"
 #include "metadata.h"
 #include "purge.h"
@@ -51,12 +52,6 @@ void huge_recycle(struct huge *huge) {
     lock_give(&huge_lock);
 }
 
-/* A process that has grown gets huge pages for a block that is small beside what it has: a block that is
- * touched here and there must not make it swell by more than an eighth. */
-static bool wants_huge_pages(size_t length) {
-    return config.huge_pages && superslabs_now() * SUPERSLAB + huge_bytes() >= 8 * length;
-}
-
 static struct huge *huge_map(size_t length, size_t alignment) {
     struct huge *huge = descriptor_take();
     if (huge == NULL)
@@ -68,8 +63,8 @@ static struct huge *huge_map(size_t length, size_t alignment) {
         huge_recycle(huge);
         return NULL;
     }
-    if (wants_huge_pages(length))
-        os_advise_huge_pages(base, length, true);
+    /* It may be touched here and there only. */
+    huge_page_ask(base, length, length, superslabs_now() * SUPERSLAB + huge_bytes());
     huge->extent = (struct extent){.base = base, .length = length, .huge = true};
     return huge;
 }

@@ -4,6 +4,7 @@
 #include "../config.h"
 #include "../lock.h"
 #include "../os.h"
+#include "huge_page.h"
 #include "limbo.h"
 #include "metadata.h"
 #include "purge.h"
@@ -48,13 +49,14 @@ void touched_remove(size_t bytes) {
     atomic_fetch_sub_explicit(&touched, bytes, memory_order_relaxed);
 }
 
-/* Huge pages are for a process whose SuperSlabs are dense: what they make resident beyond what is touched
- * stays within an eighth. A small process must not swell by them, even where the kernel gives them to
- * everybody. */
-static bool wants_huge_pages(void) {
-    uint64_t resident = superslabs_now() * SUPERSLAB;
-    return config.huge_pages && superslabs_now() >= HUGE_PAGES_FROM &&
-           atomic_load_explicit(&touched, memory_order_relaxed) >= resident - resident / 8;
+/* What is mapped and not touched may swell, and so may the half of a new SuperSlab that is not used at once.
+ * A small process never qualifies: it must not swell even where the kernel gives huge pages to everybody. */
+static void advise(char *base) {
+    uint64_t used = atomic_load_explicit(&touched, memory_order_relaxed);
+    uint64_t mapped = superslabs_now() * SUPERSLAB;
+    uint64_t sparse = mapped > used ? mapped - used : 0;
+    if (!huge_page_ask(base, SUPERSLAB, sparse + SUPERSLAB / 2, used))
+        os_advise_huge_pages(base, SUPERSLAB, false);
 }
 
 static struct superslab *descriptor_take(void) {
@@ -99,7 +101,7 @@ static bool map_and_publish(void) {
         superslab_recycle(superslab);
         return false;
     }
-    os_advise_huge_pages(base, SUPERSLAB, wants_huge_pages());
+    advise(base);
     describe(superslab, base, index);
     atomic_store_explicit(&slot->dirty, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->aged, 0, memory_order_relaxed);
