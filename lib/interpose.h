@@ -16,8 +16,8 @@ static inline void interpose_check(void) {
 /* Only a program that is built with ThreadSanitizer has it. */
 extern void __attribute__((weak)) __tsan_init(void);
 
-/* Stops a process whose malloc cannot be replaced. Called at the first allocation, for the sanitizer allocates
- * before any constructor, and by the constructor, for there may be none. */
+/* Stops a process whose malloc cannot be replaced. Called at the first allocation, for the sanitizer
+ * allocates before any constructor, and by the constructor, for there may be none. */
 static inline void interpose_check(void) {
     if (__tsan_init != NULL)
         report_sanitizer();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every system call of the allocator but write(2), which is in report.c. Addresses and lengths are
+ * Every system call of the allocator but those of report.c. Addresses and lengths are
  * multiples of PAGE. A failure is a NULL or false; errno is what the kernel left. */
 #ifndef FREEHOLD_OS_H
 #define FREEHOLD_OS_H
