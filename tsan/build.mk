@@ -30,14 +30,8 @@ msan:
 mutants:
 	@scripts/mutants $(SECONDS)
 
-# The library as one object, so that the constructor, which nothing refers to, is linked into every program.
-$(BUILD)/libfreehold-whole.a: $(LIB_OBJECTS)
-	$(LD) -r -o $(BUILD)/obj/freehold.o $^
-	@rm -f $@
-	$(AR) rcs $@ $(BUILD)/obj/freehold.o
-
 $(BUILD)/libfreehold-tsan.a: $(LIB_SOURCES) $(LIB_HEADERS) $(wildcard tsan/*.h) Makefile tsan/build.mk
-	$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan-library CFLAGS="$(TSAN_CFLAGS)" $(BUILD)/tsan-library/libfreehold-whole.a
-	cp $(BUILD)/tsan/libfreehold-whole.a $@
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan-library CFLAGS="$(TSAN_CFLAGS)" $(BUILD)/tsan-library/libfreehold.a
+	cp $(BUILD)/tsan-library/libfreehold.a $@
 
 -include tsan/model.mk
