@@ -194,6 +194,7 @@ struct thread {
     struct arena *own;                      /* the thread's arena, or NULL */
     uint8_t phase;                          /* enum thread_phase */
     bool forking;                           /* is in fork, with every lock held */
+    bool exiting;                           /* ends its arena, with late_lock held */
     uint32_t fresh_frees;                   /* frees before the first allocation */
 };
 

@@ -73,7 +73,13 @@ static void arena_stop(struct arena *arena) {
     thread.arena = &empty_arena;
     thread.own = NULL;
     thread.phase = THREAD_EXITED;
+    thread.exiting = !rcu_is_registered();
+    if (thread.exiting)
+        lock_take(&late_lock);
     slabs_release_all(arena);
+    if (thread.exiting)
+        lock_give(&late_lock);
+    thread.exiting = false;
     arena_put(arena);
 }
 

@@ -4,7 +4,7 @@
  *
  * A thread that cannot register with liburcu, because it is just doing so or because its arena has exited,
  * works as the late arena under late_lock: holding that lock is its read section, and a grace period takes
- * the lock once. */
+ * the lock once. So does a thread that ends its arena after liburcu has let go of it. */
 #ifndef FREEHOLD_RCU_H
 #define FREEHOLD_RCU_H
 
@@ -21,19 +21,28 @@
 #define rcu_tell_recycled(address, bytes)
 #endif
 
+static inline bool rcu_is_registered(void) {
+    return URCU_TLS(urcu_bp_reader) != NULL;
+}
+
+/* Whether late_lock is the read section of whoever works as arena. */
+static inline bool rcu_is_late(const struct arena *arena) {
+    return arena == &late_arena || thread.exiting;
+}
+
 /* Enters a read section as arena. Sections do not nest. */
 static inline void rcu_enter(const struct arena *arena) {
-    if (unlikely(arena == &late_arena))
+    if (unlikely(rcu_is_late(arena)))
         return;
-    if (unlikely(URCU_TLS(urcu_bp_reader) == NULL))
+    if (unlikely(!rcu_is_registered()))
         thread_register();
-    if (URCU_TLS(urcu_bp_reader) == NULL)
+    if (!rcu_is_registered())
         __builtin_unreachable(); /* liburcu registers or aborts */
     _urcu_bp_read_lock();
 }
 
 static inline void rcu_leave(const struct arena *arena) {
-    if (unlikely(arena == &late_arena))
+    if (unlikely(rcu_is_late(arena)))
         return;
     rcu_tell_leave();
     _urcu_bp_read_unlock();
@@ -41,7 +50,7 @@ static inline void rcu_leave(const struct arena *arena) {
 
 /* Whether the calling thread is in a read section: one of the program's, which may use the same library. */
 static inline bool rcu_is_reading(void) {
-    return URCU_TLS(urcu_bp_reader) != NULL && _urcu_bp_read_ongoing() != 0;
+    return rcu_is_registered() && _urcu_bp_read_ongoing() != 0;
 }
 
 /* Waits until every read section that is open now has been left. The caller is in none and holds no lock.
