@@ -20,7 +20,7 @@
 static const size_t sizes[] = {48, 1000, 9000};
 
 static _Atomic(void *) shelf[OWNERS][BLOCKS];
-static atomic_uint to_free;
+static atomic_uint to_fill, to_free, freers;
 static size_t size;
 static unsigned count;
 
@@ -33,13 +33,16 @@ static void *own(void *argument) {
         block[0] = block[size - 1] = 1;
         atomic_store_explicit(&shelf[number][i], block, memory_order_release);
     }
-    /* One exits at once, while its blocks are freed; the other watches, and retires what becomes empty. */
-    while (number == 0 && atomic_load_explicit(&to_free, memory_order_relaxed) != 0)
+    atomic_fetch_sub(&to_fill, 1);
+    /* One exits while its blocks are freed; the other watches, and retires what becomes empty. */
+    while (number == 0 && atomic_load_explicit(&freers, memory_order_relaxed) != 0)
         fh_malloc_trim(0);
     return argument;
 }
 
 static void *free_all(void *argument) {
+    while (atomic_load(&to_fill) != 0)
+        sched_yield();
     while (atomic_load_explicit(&to_free, memory_order_relaxed) != 0) {
         for (unsigned i = 0; i < OWNERS * count; i++) {
             void *block =
@@ -51,11 +54,15 @@ static void *free_all(void *argument) {
         }
         sched_yield();
     }
+    fh_malloc_trim(0); /* pushes the last batches, while the other freer does, too */
+    atomic_fetch_sub_explicit(&freers, 1, memory_order_relaxed);
     return argument;
 }
 
 static void run_round(void) {
     pthread_t threads[OWNERS + FREERS];
+    atomic_store(&to_fill, OWNERS);
+    atomic_store(&freers, FREERS);
     atomic_store(&to_free, OWNERS * count);
     for (uintptr_t i = 0; i < OWNERS + FREERS; i++)
         if (pthread_create(&threads[i], NULL, i < OWNERS ? own : free_all, (void *)i) != 0)
