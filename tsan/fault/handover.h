@@ -12,9 +12,9 @@
 
 #include "freehold.h"
 
-typedef void act(char *block);
+typedef void act(void *block);
 
-static char *handed;
+static void *handed;
 static atomic_bool first_done;
 static act *second_act;
 static memory_order second_order;
@@ -41,20 +41,20 @@ static inline void hand_over(size_t size, act *first, act *second, memory_order 
 }
 
 /* What the faults are made of. */
-static inline void touch_not(char *block) {
+static inline void touch_not(void *block) {
     (void)block;
 }
 
-static inline void read_block(char *block) {
-    if (*(volatile char *)(block + 40) != 0)
+static inline void read_block(void *block) {
+    if (((volatile char *)block)[40] != 0)
         abort();
 }
 
-static inline void write_block(char *block) {
-    *(volatile char *)(block + 40) = 1;
+static inline void write_block(void *block) {
+    ((volatile char *)block)[40] = 1;
 }
 
-static inline void free_block(char *block) {
+static inline void free_block(void *block) {
     fh_free(block);
 }
 
