@@ -103,7 +103,7 @@ struct fh_counts {
     uint64_t arenas_started;  /* threads that have been given an arena */
     uint64_t superslabs_made; /* SuperSlabs mapped */
     uint64_t retirements;     /* SuperSlabs unregistered */
-    uint64_t unmappings;      /* SuperSlabs and huge blocks unmapped after a grace period */
+    uint64_t unmappings;      /* SuperSlabs unmapped after their grace periods */
     uint64_t grace_periods;   /* RCU grace periods run */
     uint64_t limbo_bytes;     /* address space that waits for a grace period, bytes */
     uint64_t purged_bytes;    /* given back to the kernel so far, bytes */

@@ -67,6 +67,13 @@ static void *move(void *block, size_t old_size, size_t size) {
     return moved;
 }
 
+/* A small block stays where it is unless half of it would be wasted; one with units or a mapping of its own
+ * gives back what is worth a system call. */
+static bool is_to_be_resized(size_t usable, size_t size) {
+    size_t kept = usable > SMALL_MAX ? usable - usable / 8 : usable / 2;
+    return size > usable || size < kept;
+}
+
 void *fh_realloc(void *block, size_t size) {
     if (block == NULL)
         return fh_malloc(size);
@@ -77,13 +84,14 @@ void *fh_realloc(void *block, size_t size) {
     size_t usable = arena_block_size(block, "realloc");
     size_t used = shadow_size(block, usable);
     void *resized = block;
-    /* A block stays where it is unless half of it would be wasted. */
-    if (size > usable || size < usable / 2)
+    if (is_to_be_resized(usable, size))
         resized = arena_resize(block, size);
     if (resized == NULL)
-        return move(block, used, size);
-    shadow_resized(block, resized, size);
-    return resized;
+        resized = move(block, used, size);
+    else
+        shadow_resized(block, resized, size);
+    /* A block that could not be made shorter is long enough. */
+    return resized != NULL || size > usable ? resized : block;
 }
 
 void *fh_reallocarray(void *block, size_t count, size_t size) {

@@ -11,7 +11,9 @@
 #include "shadow.h"
 #include "tuning.h"
 
-/* Where the next aligned mapping probably fits: below the last one, as the kernel maps downwards. */
+/* Where the next aligned mapping probably fits: below the last one, as the kernel maps downwards, or where
+ * one has been unmapped above it. Without the latter a process that maps and unmaps would wander through its
+ * whole address space, and the registry with it. */
 static _Atomic uintptr_t next_place;
 
 static void *map(void *hint, size_t length, int protection) {
@@ -28,15 +30,15 @@ static void *map_aligned(size_t length, size_t alignment, int protection) {
         return NULL;
     if (((uintptr_t)address & (alignment - 1)) != 0) {
         munmap(address, length);
-        address = map(NULL, length + alignment - PAGE, protection);
+        address = map(NULL, length + alignment, protection);
         if (address == NULL)
             return NULL;
         size_t before = -(uintptr_t)address & (alignment - 1);
         if (before != 0)
             munmap(address, before);
         address += before;
-        if (alignment - PAGE != before)
-            munmap(address + length, alignment - PAGE - before);
+        if (alignment != before)
+            munmap(address + length, alignment - before);
     }
     atomic_store_explicit(&next_place, (uintptr_t)address, memory_order_relaxed);
     return address;
@@ -56,7 +58,12 @@ void *os_reserve_aligned(size_t length, size_t alignment) {
 
 bool os_unmap(void *address, size_t length) {
     shadow_unmapped(address, length);
-    return munmap(address, length) == 0;
+    if (munmap(address, length) != 0)
+        return false;
+    uintptr_t end = (uintptr_t)address + length;
+    if (end > atomic_load_explicit(&next_place, memory_order_relaxed))
+        atomic_store_explicit(&next_place, end, memory_order_relaxed);
+    return true;
 }
 
 bool os_purge(void *address, size_t length) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Every system call of the allocator but those of report.c. Addresses and lengths are
- * multiples of PAGE. A failure is a NULL or false; errno is what the kernel left. */
+ * multiples of UNIT, and so of any page size. A failure is a NULL or false; errno is what the kernel left. */
 #ifndef FREEHOLD_OS_H
 #define FREEHOLD_OS_H
 
@@ -12,7 +12,7 @@
 /* Maps length zeroed bytes. */
 void *os_map(size_t length);
 
-/* Maps length zeroed bytes at a multiple of alignment (a power of two, at least PAGE). */
+/* Maps length zeroed bytes at a multiple of alignment (a power of two, at least UNIT). */
 void *os_map_aligned(size_t length, size_t alignment);
 
 /* Reserves address space as os_map_aligned does, without access and without memory. */

@@ -5,6 +5,7 @@
 #include "arena/arena.h"
 #include "config.h"
 #include "freehold.h"
+#include "superslab/size_class.h"
 #include "interpose.h"
 
 extern const char start_is_linked;
@@ -14,6 +15,7 @@ __attribute__((constructor)) static void start(int count, char **arguments, char
     (void)count;
     (void)arguments;
     interpose_check();
+    size_class_init();
     config_read(environment);
     arena_start_guards();
     arena_prepare_fork();

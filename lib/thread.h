@@ -25,7 +25,4 @@ extern pthread_mutex_t late_lock;
 /* Held while a thread registers, so that a fork does not copy liburcu's locks in a locked state. */
 extern pthread_mutex_t register_lock;
 
-/* Registers the calling thread with liburcu. What liburcu allocates meanwhile comes from the late arena. */
-void thread_register(void);
-
 #endif

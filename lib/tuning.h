@@ -22,8 +22,10 @@
 #define CARVE            4096u          /* bytes: carved at first from a new slab, at most */
 #define CARVE_BLOCKS     16u            /* blocks: likewise */
 #define CARVE_MAX        16384u         /* bytes: carved at once from a slab that is in demand */
+#define PURGE_AT_ONCE    (32ul << 20)   /* bytes: purged by one slow path, about */
 #define OUTBOX_SLOTS     32u            /* slabs in an outbox: the bits of outbox_used */
 #define OUTBOX_BATCH     32u            /* blocks of a full batch */
+#define OUTBOX_BYTES     16384u         /* bytes: likewise, of larger blocks */
 #define ADDRESS_BITS     48u            /* of a user's pointer */
 #define LEAF_BITS        16u            /* of the registry: a leaf covers 4 GiB by unit */
 #define ROOT_BITS        (ADDRESS_BITS - UNIT_SHIFT - LEAF_BITS)

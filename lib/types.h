@@ -20,7 +20,7 @@
  *   orphan       a slab with live blocks and no owner
  *   run          units that serve one large block
  *   extent       what has a mapping of its own: a SuperSlab or a huge block
- *   limbo        unregistered extents that wait for grace periods before their address space is unmapped
+ *   limbo        unregistered SuperSlabs that wait for grace periods before their address space is unmapped
  *
  * Counting, for every slab: carved = live + cached + free + in flight, where in flight means in an outbox
  * or in the remote queue. One counter, used = carved - free, changed in one place per direction: up where
@@ -93,8 +93,9 @@ struct slab {
     ck_stack_entry_t inbox_link; /* whoever changed posted to 1, until the sweeper has taken it */
 
     struct block *free __attribute__((aligned(64))); /* owner only: the free list */
-    uint32_t used;            /* owner only: carved blocks that are not in the free list */
-    uint32_t carved;          /* owner only: blocks that have ever been handed out, from the start */
+    uint32_t used;   /* owner only: carved blocks that are not in the free list */
+    uint32_t carved; /* owner only: blocks that have ever been handed out, from the start; of a run, bytes
+                        asked for */
     struct slab *next, *prev; /* owner only, or orphans_lock while place is PLACE_ORPHANS */
     struct slab *won_next;    /* owner only: the list arena->won */
     bool won;                 /* owner only: is in arena->won */
@@ -112,7 +113,6 @@ struct extent {
     char *base;          /* constant for a SuperSlab; a huge block's changes with realloc, by its caller */
     size_t length;       /* likewise; bytes */
     struct extent *next; /* the lock of the list it is in: descriptors_lock, huge_lock or limbo_lock */
-    bool huge;           /* constant: which of the two it is */
 };
 
 /* A SuperSlab's descriptor. */
@@ -146,7 +146,8 @@ struct outbox_slot {
     struct slab *slab;   /* owner only: NULL if empty */
     struct block *first; /* owner only */
     struct block *last;  /* owner only */
-    uint32_t count;      /* owner only */
+    uint32_t most;       /* owner only: blocks of a full batch of this slab */
+    uint32_t room;       /* owner only: how many may still be added */
 };
 
 enum arena_state { ARENA_RUNNING, ARENA_EXITED, ARENA_FROZEN };

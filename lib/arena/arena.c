@@ -9,10 +9,12 @@
 #include "../report.h"
 #include "../superslab/huge.h"
 #include "../superslab/large.h"
+#include "../superslab/limbo.h"
 #include "../superslab/purge.h"
 #include "../superslab/registry.h"
 #include "../superslab/size_class.h"
 #include "../superslab/slab.h"
+#include "../superslab/superslab.h"
 #include "cache.h"
 #include "guard.h"
 #include "life.h"
@@ -25,6 +27,8 @@ static void tidy(struct arena *arena) {
     uint64_t now = os_clock();
     if (now - arena->tidied >= config.decay) {
         arena->tidied = now;
+        outbox_flush(arena);
+        slabs_receive(arena);
         if (arena_has_cache(arena))
             cache_flush_idle();
         slabs_give_up_empty(arena);
@@ -75,6 +79,11 @@ static void *allocate(struct arena *arena, size_t size, size_t alignment, bool *
     return huge_take(size, alignment, zero);
 }
 
+/* Whether what is kept, or free, or waits for a grace period may be what is missing. */
+static bool may_be_found(size_t size) {
+    return size <= huge_kept_bytes() + limbo_bytes() + superslabs_now() * SUPERSLAB;
+}
+
 void *arena_allocate(size_t size, size_t alignment, bool *zero) {
     void *block = NULL;
     if (size <= PTRDIFF_MAX && alignment <= PTRDIFF_MAX - size) {
@@ -82,8 +91,7 @@ void *arena_allocate(size_t size, size_t alignment, bool *zero) {
         struct arena *arena = arena_enter();
         block = allocate(arena, size, alignment, zero);
         arena_leave(arena);
-        if (unlikely(block == NULL) && arena != &late_arena) {
-            /* What is kept, or waits for a grace period, may be what is missing. */
+        if (unlikely(block == NULL) && arena != &late_arena && may_be_found(size)) {
             arena_trim();
             purge_all();
             block = allocate(arena, size, alignment, zero);
@@ -124,10 +132,19 @@ static void free_unbuffered(struct arena *arena, struct slab *slab, struct block
     slabs_receive(arena);
 }
 
+/* The huge block that an address is inside of, or NULL. */
+static const struct slab *huge_around(const void *address) {
+    struct slab *slab = registry_find((const void *)((uintptr_t)address & ~(GRANULE - 1)));
+    if (slab == NULL || atomic_load_explicit(&slab->owner, memory_order_relaxed) != OWNER_HUGE)
+        return NULL;
+    const struct extent *extent = &huge_of(slab)->extent;
+    return (size_t)((const char *)address - extent->base) < extent->length ? slab : NULL;
+}
+
 static noreturn void refuse(const char *call, const void *address) {
     const struct slab *slab = registry_find(address);
     if (slab == NULL)
-        slab = registry_find((const void *)((uintptr_t)address & ~(GRANULE - 1)));
+        slab = huge_around(address);
     if (slab == NULL)
         report_misuse(call, address,
                       "not a block of this allocator: it is of the stack, static, mapped, of another "
@@ -163,7 +180,7 @@ static void free_mapped(struct slab *slab, const struct arena *owner, void *addr
 }
 
 static noinline void push_remote(struct arena *arena, struct slab *slab, struct block *block) {
-    outbox_push_and_add(arena, slab, block);
+    outbox_add_and_push(arena, slab, block);
     if (slabs_receive(arena))
         tidy(arena);
 }
@@ -216,6 +233,15 @@ size_t arena_block_size(const void *address, const char *call) {
     refuse(call, address);
 }
 
+static void *grow_or_shrink(struct huge *huge, size_t size) {
+    void *resized = huge_resize(huge, size);
+    if (resized == NULL && thread.own != NULL && huge_kept_bytes() + limbo_bytes() != 0) {
+        purge_all();
+        resized = huge_resize(huge, size);
+    }
+    return resized;
+}
+
 void *arena_resize(void *address, size_t size) {
     struct slab *slab = slab_of(address, "realloc");
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
@@ -224,7 +250,7 @@ void *arena_resize(void *address, size_t size) {
     if (owner == OWNER_LARGE && size > SMALL_MAX && size <= LARGE_MAX)
         resized = large_resize(slab, size) ? address : NULL;
     else if (owner == OWNER_HUGE && size > LARGE_MAX && size <= PTRDIFF_MAX)
-        resized = huge_resize(huge_of(slab), size);
+        resized = grow_or_shrink(huge_of(slab), size);
     errno = error;
     return resized;
 }

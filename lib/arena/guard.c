@@ -77,10 +77,10 @@ static void check_outbox(const struct arena *arena) {
         uint32_t count = 0;
         const struct block *last = NULL;
         for (const struct block *block = slot->first; block != NULL; last = block, block = block->next) {
-            if (!slab_holds_block(slot->slab, block) || ++count > slot->count)
+            if (!slab_holds_block(slot->slab, block) || ++count > slot->most - slot->room)
                 report_invariant("an outbox slot holds blocks of its slab", block, slot->slab, arena);
         }
-        if (count != slot->count || last != slot->last)
+        if (count != slot->most - slot->room || last != slot->last)
             report_invariant("an outbox slot's count is that of its blocks", slot, slot->slab, arena);
     }
 }

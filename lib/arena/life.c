@@ -236,7 +236,8 @@ static void fork_parent(void) {
 static void freeze_others(void) {
     for (struct arena *arena = atomic_load_explicit(&all, memory_order_relaxed); arena != NULL;
          arena = arena->next) {
-        ck_stack_init(&arena->inbox);
+        if (!inbox_is_empty(arena))
+            ck_stack_init(&arena->inbox);
         if (arena != forking_own && arena != &late_arena &&
             atomic_load_explicit(&arena->state, memory_order_relaxed) == ARENA_RUNNING)
             atomic_store_explicit(&arena->state, ARENA_FROZEN, memory_order_relaxed);

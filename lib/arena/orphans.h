@@ -2,7 +2,8 @@
  *
  * Orphans: slabs with live blocks whose owner has exited, by class, for arenas in need of a slab.
  *
- * A slab is in the list before it has no owner, and until whoever claims it takes it out. */
+ * A slab is in the list before it has no owner, and until whoever claims it takes it out. Those that are full
+ * when they are released are in no list. */
 #ifndef FREEHOLD_ORPHANS_H
 #define FREEHOLD_ORPHANS_H
 

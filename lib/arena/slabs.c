@@ -50,7 +50,10 @@ static void release(struct arena *arena, struct slab *slab) {
         }
         if (slab->place != PLACE_ORPHANS) {
             take_out(arena, slab);
-            orphans_add(slab);
+            /* A full one is of use to nobody until something is freed into it, and who does that claims it.
+             */
+            if (slab_has_blocks(slab))
+                orphans_add(slab);
             counter_add(&arena->counters.orphans, 1);
         }
         rcu_enter(arena); /* once released, the slab is pinned by nothing else */
@@ -64,7 +67,8 @@ void slabs_arrange(struct arena *arena, struct slab *slab) {
     const struct slab *last = arena->available[slab->class].last;
     /* An orphan, just claimed to be drained, is of use to an arena that allocates in its class and has used
      * up its slabs; else it goes back to those who may need it. */
-    if (slab->place == PLACE_ORPHANS && (last != NULL || arena->full[slab->class].first == NULL)) {
+    bool is_claimed = slab->place == PLACE_ORPHANS || slab->place == PLACE_NONE;
+    if (is_claimed && (last != NULL || arena->full[slab->class].first == NULL)) {
         release(arena, slab);
         return;
     }

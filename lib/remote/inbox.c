@@ -43,8 +43,8 @@ static void post(struct arena *arena, struct arena *to, struct slab *slab) {
     ck_pr_fence_release(); /* release; partner: the exchange in sweep */
     ck_stack_push_upmc(&to->inbox, &slab->inbox_link);
     counter_add(&arena->counters.posts, 1);
-    /* Partner: arena_stop, which stores the state, fences, and sweeps a last time. Either that sweep finds
-     * the slab, or we see that the arena has exited. */
+    /* Partner: slabs_release_all, which stores the state, fences, and sweeps a last time. Either that sweep
+     * finds the slab, or we see that the arena has exited. */
     fence_atomic_load();
     if (unlikely(has_exited(to)))
         sweep(arena, to);
@@ -88,7 +88,9 @@ static void sweep(struct arena *arena, struct arena *of) {
 }
 
 void inbox_after_fork(struct arena *arena, struct slab *slab) {
-    atomic_store_explicit(&slab->posted, 0, memory_order_relaxed);
+    /* Written only where it changes: the child shares its memory with the parent until it writes. */
+    if (atomic_load_explicit(&slab->posted, memory_order_relaxed) != 0)
+        atomic_store_explicit(&slab->posted, 0, memory_order_relaxed);
     if (!queue_is_empty(slab))
         inbox_notify(arena, slab);
 }

@@ -13,7 +13,7 @@ static void push(struct arena *arena, struct outbox_slot *slot) {
     struct slab *slab = slot->slab;
     struct block *first = slot->first, *second = first->next;
     struct batch *batch = (struct batch *)first;
-    uint32_t count = slot->count;
+    uint32_t count = slot->most - slot->room;
     batch->second = offset_of(slab, count > 1 ? second : first);
     batch->last = offset_of(slab, slot->last);
     batch->count = count;
@@ -29,20 +29,25 @@ static void push(struct arena *arena, struct outbox_slot *slot) {
     rcu_leave(arena);
 }
 
-void outbox_push_and_add(struct arena *arena, struct slab *slab, struct block *block) {
+/* How many blocks wait for each other: few large ones. */
+static uint32_t batch_blocks(const struct slab *slab) {
+    uint32_t blocks = OUTBOX_BYTES / slab->block_size;
+    return blocks == 0 ? 1 : blocks < OUTBOX_BATCH ? blocks : OUTBOX_BATCH;
+}
+
+void outbox_add_and_push(struct arena *arena, struct slab *slab, struct block *block) {
     struct outbox_slot *slot = &arena->outbox[outbox_index(slab)];
-    if (slot->slab == slab) {
-        block->next = slot->first;
-        slot->first = block;
-        slot->count++;
-        push(arena, slot);
-        return;
+    if (slot->slab != slab) {
+        if (slot->slab != NULL)
+            push(arena, slot);
+        uint32_t most = batch_blocks(slab);
+        *slot = (struct outbox_slot){.slab = slab, .last = block, .most = most, .room = most};
+        arena->outbox_used |= 1u << (slot - arena->outbox);
     }
-    if (slot->slab != NULL)
+    block->next = slot->first;
+    slot->first = block;
+    if (--slot->room == 0)
         push(arena, slot);
-    block->next = NULL;
-    *slot = (struct outbox_slot){.slab = slab, .first = block, .last = block, .count = 1};
-    arena->outbox_used |= 1u << (slot - arena->outbox);
 }
 
 void outbox_flush(struct arena *arena) {

@@ -15,17 +15,17 @@ static inline size_t outbox_index(const struct slab *slab) {
  * than adding it to the batch of the slab's slot. */
 static inline bool outbox_add(struct arena *arena, struct slab *slab, struct block *block) {
     struct outbox_slot *slot = &arena->outbox[outbox_index(slab)];
-    if (unlikely(slot->slab != slab || slot->count == OUTBOX_BATCH - 1))
+    if (unlikely(slot->slab != slab || slot->room == 1))
         return false;
     block->next = slot->first;
     slot->first = block;
-    slot->count++;
+    slot->room--;
     return true;
 }
 
 /* The other remote frees: the batch is full with this block and is pushed, or another slab has the slot and
  * its batch is pushed. Slabs may be won. */
-void outbox_push_and_add(struct arena *arena, struct slab *slab, struct block *block);
+void outbox_add_and_push(struct arena *arena, struct slab *slab, struct block *block);
 
 /* Pushes every batch. */
 void outbox_flush(struct arena *arena);

@@ -46,6 +46,9 @@ uint32_t queue_drain_owned(struct arena *arena, struct slab *slab) {
         entry = entry->next;
         if (count == 0 || count > slab->used)
             report_invariant("a batch holds blocks that are in use", batch, slab, arena);
+        size_t grains = (size_t)slab->capacity * slab->block_size / GRAIN;
+        if (batch->second >= grains || batch->last >= grains)
+            report_invariant("a batch holds blocks of its slab", batch, slab, arena);
         splice(slab, batch, count);
         drained += count;
     }

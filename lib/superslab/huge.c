@@ -4,8 +4,6 @@
 #include "../config.h"
 #include "../lock.h"
 #include "../os.h"
-#include "huge_page.h"
-#include "limbo.h"
 #include "metadata.h"
 #include "purge.h"
 #include "rcu.h"
@@ -44,7 +42,7 @@ static struct huge *descriptor_take(void) {
     return extent != NULL ? (struct huge *)extent : metadata_take(sizeof(struct huge));
 }
 
-void huge_recycle(struct huge *huge) {
+static void huge_recycle(struct huge *huge) {
     rcu_tell_recycled(huge, sizeof *huge);
     lock_take(&huge_lock);
     huge->extent.next = pool;
@@ -63,9 +61,7 @@ static struct huge *huge_map(size_t length, size_t alignment) {
         huge_recycle(huge);
         return NULL;
     }
-    /* It may be touched here and there only. */
-    huge_page_ask(base, length, length, superslabs_now() * SUPERSLAB + huge_bytes());
-    huge->extent = (struct extent){.base = base, .length = length, .huge = true};
+    huge->extent = (struct extent){.base = base, .length = length};
     return huge;
 }
 
@@ -88,7 +84,7 @@ static struct huge *kept_take(size_t length, size_t alignment) {
 }
 
 void *huge_take(size_t size, size_t alignment, bool *zero) {
-    size_t length = round_up(size, PAGE);
+    size_t length = round_up(size, UNIT);
     alignment = alignment < GRANULE ? GRANULE : alignment;
     struct huge *huge = kept_take(length, alignment);
     *zero = huge == NULL;
@@ -109,10 +105,29 @@ void *huge_take(size_t size, size_t alignment, bool *zero) {
     return huge->extent.base;
 }
 
-static void unregister(struct huge *huge) {
-    granules_set(huge->extent.base, huge->extent.length, NULL);
+static void keep(struct huge *huge) {
+    huge->since = os_clock();
+    lock_take(&huge_lock);
+    huge->extent.next = kept;
+    kept = &huge->extent;
+    atomic_fetch_add_explicit(&kept_bytes, huge->extent.length, memory_order_relaxed);
+    lock_give(&huge_lock);
+}
+
+/* A huge block is never looked into but by its user, and its descriptor is recycled, not unmapped: so there
+ * is nothing to wait for. When the kernel has no room to split a mapping, only the pages go. */
+static void unmap(struct huge *huge) {
+    char *base = huge->extent.base;
+    size_t length = huge->extent.length;
+    granules_set(base, length, NULL);
+    if (os_unmap(base, length)) {
+        space_give(length);
+        huge_recycle(huge);
+        return;
+    }
     purge_extent(&huge->extent);
-    limbo_add(&huge->extent);
+    granules_set(base, length, &huge->slab);
+    keep(huge);
 }
 
 bool huge_give(struct huge *huge) {
@@ -122,17 +137,10 @@ bool huge_give(struct huge *huge) {
         return false;
     size_t length = huge->extent.length;
     atomic_fetch_sub_explicit(&live, length, memory_order_relaxed);
-    bool keep = config.decay != 0 && huge_kept_bytes() + length <= (uint64_t)config.keep_huge << 20;
-    if (!keep && !limbo_is_closed()) {
-        unregister(huge);
-        return true;
-    }
-    huge->since = os_clock();
-    lock_take(&huge_lock);
-    huge->extent.next = kept;
-    kept = &huge->extent;
-    atomic_fetch_add_explicit(&kept_bytes, length, memory_order_relaxed);
-    lock_give(&huge_lock);
+    if (config.decay != 0 && huge_kept_bytes() + length <= (uint64_t)config.keep_huge << 20)
+        keep(huge);
+    else
+        unmap(huge);
     return true;
 }
 
@@ -150,9 +158,8 @@ static bool huge_move(struct huge *huge, size_t length) {
         if (!moved)
             granules_set(from, before, &huge->slab);
     }
-    if (!moved)
-        os_unmap(to, length);
-    else
+    /* After a failure the reservation stays: the kernel may have undone it, and somebody else be there. */
+    if (moved)
         huge->extent.base = huge->slab.start = to;
     return moved;
 }
@@ -180,7 +187,7 @@ static bool huge_shrink(struct huge *huge, size_t length) {
 }
 
 void *huge_resize(struct huge *huge, size_t size) {
-    size_t length = round_up(size, PAGE), before = huge->extent.length;
+    size_t length = round_up(size, UNIT), before = huge->extent.length;
     if (length > before ? !huge_grow(huge, length) : length < before && !huge_shrink(huge, length))
         return NULL;
     huge->extent.length = length;
@@ -192,8 +199,6 @@ void *huge_resize(struct huge *huge, size_t size) {
 void huge_expire(bool all) {
     uint64_t now = os_clock();
     struct extent *expired = NULL;
-    if (limbo_is_closed())
-        return;
     lock_take(&huge_lock);
     for (struct extent **link = &kept; *link != NULL;) {
         struct extent *extent = *link;
@@ -210,6 +215,6 @@ void huge_expire(bool all) {
     while (expired != NULL) {
         struct extent *extent = expired;
         expired = extent->next;
-        unregister((struct huge *)extent);
+        unmap((struct huge *)extent);
     }
 }

@@ -18,7 +18,7 @@ static inline struct huge *huge_of(struct slab *slab) {
  * if there is no memory. */
 void *huge_take(size_t size, size_t alignment, bool *zero);
 
-/* Frees a huge block: it is kept for reuse, or unregistered and put on limbo. false if another thread has
+/* Frees a huge block: it is kept for reuse, or unmapped. false if another thread has
  * freed it meanwhile. */
 bool huge_give(struct huge *huge);
 
@@ -26,11 +26,8 @@ bool huge_give(struct huge *huge);
  * is as it was. */
 void *huge_resize(struct huge *huge, size_t size);
 
-/* Unregisters the kept blocks that are older than the decay time, or all of them. */
+/* Unmaps the kept blocks that are older than the decay time, or all of them. */
 void huge_expire(bool all);
-
-/* Recycles a descriptor whose mapping is gone and which nobody can look at any more. */
-void huge_recycle(struct huge *huge);
 
 /* Bytes of live and of kept huge blocks. */
 uint64_t huge_bytes(void);

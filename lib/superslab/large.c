@@ -11,9 +11,13 @@ uint64_t large_bytes(void) {
     return atomic_load_explicit(&live, memory_order_relaxed);
 }
 
-static void count(size_t before, size_t after) {
-    atomic_fetch_add_explicit(&live, after - before, memory_order_relaxed);
-    touched_add(after - before);
+/* Makes the run units long, with bytes of them asked for, in the figures and in its slab. */
+static void set_size(struct slab *slab, unsigned units, size_t bytes) {
+    atomic_fetch_add_explicit(&live, (units - (size_t)slab->units) * UNIT, memory_order_relaxed);
+    touched_add(bytes - slab->carved);
+    slab->units = (uint8_t)units;
+    slab->block_size = (uint32_t)(units * UNIT);
+    slab->carved = (uint32_t)bytes;
 }
 
 static unsigned units_for(size_t size) {
@@ -34,13 +38,13 @@ void *large_take(size_t size, size_t alignment, bool *zero) {
     if (slab == NULL)
         return NULL;
     slab->start = unit_address(slab);
-    slab->units = (uint8_t)units;
-    slab->block_size = (uint32_t)(units * UNIT);
+    slab->units = 0;
+    slab->carved = 0;
     slab->capacity = 1;
+    set_size(slab, units, size);
     register_units(slab, 1, units, false);
     /* Release; partner: large_give. */
     atomic_store_explicit(&slab->owner, OWNER_LARGE, memory_order_release);
-    count(0, units * UNIT);
     *zero = taken.zero;
     return slab->start;
 }
@@ -50,7 +54,8 @@ bool large_give(struct slab *slab) {
     if (!atomic_compare_exchange_strong_explicit(&slab->owner, &owner, OWNER_FREE, memory_order_acquire,
                                                  memory_order_relaxed))
         return false;
-    count(slab->units * UNIT, 0);
+    atomic_fetch_sub_explicit(&live, slab->units * UNIT, memory_order_relaxed);
+    touched_remove(slab->carved);
     register_units(slab, 1, slab->units, true);
     units_give(slab, 0);
     return true;
@@ -66,8 +71,6 @@ bool large_resize(struct slab *slab, size_t size) {
         register_units(slab, units, before, true);
         units_give(slab, units);
     }
-    slab->units = (uint8_t)units;
-    slab->block_size = (uint32_t)(units * UNIT);
-    count(before * UNIT, units * UNIT);
+    set_size(slab, units, size);
     return true;
 }

@@ -4,7 +4,6 @@
 #include "../lock.h"
 #include "../os.h"
 #include "../report.h"
-#include "huge.h"
 #include "rcu.h"
 #include "superslab.h"
 
@@ -39,7 +38,7 @@ uint64_t limbo_grace_periods(void) {
 void limbo_after_fork(void) {
     atomic_store_explicit(&busy, false, memory_order_relaxed);
     for (struct extent *extent = leaving; extent != NULL; extent = extent->next)
-        for (unsigned i = 0; !extent->huge && i < UNITS; i++)
+        for (unsigned i = 0; i < UNITS; i++)
             atomic_store_explicit(&((struct superslab *)extent)->slabs[i].posted, 0, memory_order_relaxed);
 }
 
@@ -65,8 +64,6 @@ void limbo_add(struct extent *extent) {
 }
 
 static bool has_posted_slab(const struct extent *extent) {
-    if (extent->huge)
-        return false;
     const struct superslab *superslab = (const struct superslab *)extent;
     for (unsigned i = 0; i < UNITS; i++)
         /* Acquire; partner: the sweeper that clears it. */
@@ -76,7 +73,7 @@ static bool has_posted_slab(const struct extent *extent) {
 }
 
 /* Unmapping can fail when the kernel has no room to split a mapping; then the extent waits on. */
-static void extent_unmap(struct extent *extent) {
+static void superslab_unmap(struct extent *extent) {
     if (!os_unmap(extent->base, extent->length)) {
         list_add(&left, extent);
         return;
@@ -84,10 +81,7 @@ static void extent_unmap(struct extent *extent) {
     space_give(extent->length);
     atomic_fetch_sub_explicit(&bytes, extent->length, memory_order_relaxed);
     atomic_fetch_add_explicit(&unmapped, 1, memory_order_relaxed);
-    if (extent->huge)
-        huge_recycle((struct huge *)extent);
-    else
-        superslab_recycle((struct superslab *)extent);
+    superslab_recycle((struct superslab *)extent);
 }
 
 static void put_back(struct extent **list, struct extent *extents) {
@@ -99,7 +93,7 @@ static void put_back(struct extent **list, struct extent *extents) {
 }
 
 void limbo_empty(void) {
-    if (limbo_bytes() == 0 || limbo_is_closed() || rcu_is_reading() ||
+    if (limbo_bytes() == 0 || limbo_is_closed() || rcu_is_reading() || thread.forking ||
         atomic_exchange_explicit(&busy, true, memory_order_acquire))
         return;
     struct extent *first_round = list_take(&leaving), *second_round = list_take(&left);
@@ -115,7 +109,7 @@ void limbo_empty(void) {
         while (second_round != NULL) {
             struct extent *extent = second_round;
             second_round = extent->next;
-            extent_unmap(extent);
+            superslab_unmap(extent);
         }
         while (first_round != NULL) {
             struct extent *extent = first_round;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Limbo: extents that are unregistered and given back to the kernel but for their address space. An extent
+ * Limbo: SuperSlabs that are unregistered and given back to the kernel but for their address space. One
  * leaves through two grace periods. The first ends every read section that can still have found it, so that
  * nobody posts its slabs to an inbox any more; what has been posted by then is seen by the slabs' posted
- * flags, and the extent stays until they are clear. The second ends the read sections of the sweepers that
+ * flags, and the SuperSlab stays until they are clear. The second ends the read sections of the sweepers that
  * cleared them. */
 #ifndef FREEHOLD_LIMBO_H
 #define FREEHOLD_LIMBO_H
@@ -12,12 +12,12 @@
 
 extern pthread_mutex_t limbo_lock;
 
-/* Puts an extent on limbo; it is unregistered. */
+/* Puts a SuperSlab on limbo; it is unregistered. */
 void limbo_add(struct extent *extent);
 
 /* Runs one grace period for all that is in limbo, and unmaps what has seen two. Does nothing if limbo is
- * empty, another thread is at it, or the program called from a read section of its own. The caller holds no
- * lock. */
+ * empty, another thread is at it, or the program called from a read section or a fork handler of its own. The
+ * caller holds no lock. */
 void limbo_empty(void);
 
 /* Whether grace periods are no longer possible: then nothing is to be retired. */
@@ -27,7 +27,7 @@ bool limbo_is_closed(void);
  * that slabs in limbo were waiting for. */
 void limbo_after_fork(void);
 
-/* Bytes that wait; extents unmapped, SuperSlabs and huge blocks retired and grace periods run so far. */
+/* Bytes that wait; SuperSlabs unmapped and retired and grace periods run so far. */
 uint64_t limbo_bytes(void);
 uint64_t limbo_unmapped(void);
 uint64_t limbo_added(void);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "../config.h"
+#include "../lock.h"
 #include "../os.h"
 #include "../thread.h"
 #include "huge.h"
@@ -62,11 +63,18 @@ static void slot_purge(struct slot *slot, uint64_t wanted) {
     atomic_fetch_or_explicit(&slot->free, units, memory_order_release);
 }
 
-/* Under purge_lock, which makes this the only writer of bits of aged to 1. */
-static void slots_purge(bool all) {
-    uint64_t empty_kept = 0;
-    for (uint32_t i = 0, count = slots_count(); i < count; i++) {
-        struct slot *slot = slot_at(i);
+/* Visits the slots from where the last visit ended, until enough has been given back for one time. Under
+ * purge_lock, which makes this the only writer of bits of aged to 1. Says whether it has come to the end. */
+static bool slots_purge(bool all) {
+    static uint32_t next;
+    static uint64_t empty_kept;
+    uint64_t start = purged_bytes();
+    if (all || next == 0)
+        next = 0, empty_kept = 0;
+    for (uint32_t count = slots_count(); next < count; next++) {
+        if (!all && purged_bytes() - start > PURGE_AT_ONCE)
+            return false;
+        struct slot *slot = slot_at(next);
         uint64_t aged = all ? UINT64_MAX : atomic_load_explicit(&slot->aged, memory_order_relaxed);
         slot_purge(slot, aged);
         uint64_t free = atomic_load_explicit(&slot->free, memory_order_relaxed);
@@ -75,26 +83,37 @@ static void slots_purge(bool all) {
         else
             atomic_fetch_or_explicit(&slot->aged, free, memory_order_relaxed);
     }
+    next = 0;
+    return true;
 }
 
-static void purge(bool all) {
+/* Says whether all that was to be purged is. */
+static bool purge(bool all) {
     int error = errno;
-    if (pthread_mutex_trylock(&purge_lock) == 0) {
-        slots_purge(all);
-        pthread_mutex_unlock(&purge_lock);
+    bool done = true;
+    if (all)
+        lock_take(&purge_lock);
+    if (all || pthread_mutex_trylock(&purge_lock) == 0) {
+        done = slots_purge(all);
+        lock_give(&purge_lock);
     }
-    huge_expire(all);
-    limbo_empty();
+    if (done) {
+        huge_expire(all);
+        limbo_empty();
+    }
     errno = error;
+    return done;
 }
 
 void purge_tick(void) {
     uint64_t now = os_clock(), last = atomic_load_explicit(&last_tick, memory_order_relaxed);
     if (now - last < config.decay / 2 || thread.own == NULL)
         return;
+    /* Who has not come to the end is followed by the next slow path. */
     if (atomic_compare_exchange_strong_explicit(&last_tick, &last, now, memory_order_relaxed,
-                                                memory_order_relaxed))
-        purge(config.decay == 0);
+                                                memory_order_relaxed) &&
+        !purge(config.decay == 0))
+        atomic_store_explicit(&last_tick, last, memory_order_relaxed);
 }
 
 void purge_all(void) {

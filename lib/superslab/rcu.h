@@ -21,6 +21,10 @@
 #define rcu_tell_recycled(address, bytes)
 #endif
 
+/* Registers the calling thread with liburcu. What that allocates meanwhile comes from the thread's caches or
+ * from the late arena: so no cache may be half edited when a read section is entered. */
+void thread_register(void);
+
 static inline bool rcu_is_registered(void) {
     return URCU_TLS(urcu_bp_reader) != NULL;
 }

@@ -6,11 +6,12 @@
 #include "superslab.h"
 
 #define ALL_FREE UINT64_MAX
+#define HINTS    7 /* lengths up to 1, 2, 4, 8, 16, 32, 64 */
 
 static struct slot first_chunk[SLOTS_CHUNK];
 static _Atomic(struct slot *) chunks[SLOTS_CHUNKS]; /* set once each, under superslabs_lock */
 static _Atomic uint32_t count;                      /* slots ever used; grows under superslabs_lock */
-static _Atomic uint32_t lowest;                     /* a hint: slots below it have no free unit */
+static _Atomic uint32_t lowest[HINTS]; /* hints, by length: slots below have no such run, probably */
 
 uint32_t slots_count(void) {
     /* Acquire; partner: slot_take. */
@@ -93,20 +94,26 @@ static struct taken take_from(struct slot *slot, unsigned length, uint64_t allow
     }
 }
 
+/* The hint for runs of a length: 1, 2, to 4, to 8 and so on. */
+static _Atomic uint32_t *hint_of(unsigned length) {
+    return &lowest[length == 1 ? 0 : 32 - __builtin_clz(length - 1)];
+}
+
 struct taken units_take_existing(unsigned length, unsigned alignment, bool low) {
     uint64_t allowed = aligned_bits(alignment);
     uint32_t used = slots_count();
-    uint32_t hint = length == 1 ? atomic_load_explicit(&lowest, memory_order_relaxed) : 0;
-    for (uint32_t i = hint; i < used; i++) {
+    _Atomic uint32_t *hint = hint_of(length);
+    uint32_t first = atomic_load_explicit(hint, memory_order_relaxed);
+    for (uint32_t i = first; i < used; i++) {
         struct taken taken = take_from(slot_at(i), length, allowed, low);
         if (taken.slab != NULL) {
-            if (length == 1 && i != hint)
-                atomic_store_explicit(&lowest, i, memory_order_relaxed);
+            if (i != first)
+                atomic_store_explicit(hint, i, memory_order_relaxed);
             return taken;
         }
     }
-    /* The hint may be stale by a race: what is below it counts too before a SuperSlab is mapped. */
-    for (uint32_t i = 0; i < hint; i++) {
+    /* A hint is not exact: what is below it counts too before a SuperSlab is mapped. */
+    for (uint32_t i = 0; i < first; i++) {
         struct taken taken = take_from(slot_at(i), length, allowed, low);
         if (taken.slab != NULL)
             return taken;
@@ -151,6 +158,7 @@ void units_give(struct slab *slab, unsigned first) {
     /* Release; partners: take_from, units_extend, superslab_retire. After this the SuperSlab is not pinned:
      * only the slot may be touched. */
     atomic_fetch_or_explicit(&slot->free, mask, memory_order_release);
-    if (index < atomic_load_explicit(&lowest, memory_order_relaxed))
-        atomic_store_explicit(&lowest, index, memory_order_relaxed);
+    for (unsigned i = 0; i < HINTS; i++)
+        if (index < atomic_load_explicit(&lowest[i], memory_order_relaxed))
+            atomic_store_explicit(&lowest[i], index, memory_order_relaxed);
 }

@@ -47,7 +47,7 @@ static void scene_end(const struct scene *scene) {
 
 static void add(struct arena *arena, struct slab *slab, struct block *block) {
     if (!outbox_add(arena, slab, block))
-        outbox_push_and_add(arena, slab, block);
+        outbox_add_and_push(arena, slab, block);
 }
 
 static void add_some(const struct scene *scene, struct arena *arena, unsigned first, unsigned end) {
