@@ -85,6 +85,10 @@ bool os_move(void *address, size_t old_length, void *target, size_t new_length) 
     return mremap(address, old_length, new_length, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
 }
 
+uint32_t os_thread_id(void) {
+    return (uint32_t)syscall(SYS_gettid);
+}
+
 uint64_t os_clock(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);

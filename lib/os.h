@@ -33,6 +33,9 @@ bool os_resize(void *address, size_t old_length, size_t new_length);
 /* Moves the pages to target, which replaces the reservation of new_length bytes there. */
 bool os_move(void *address, size_t old_length, void *target, size_t new_length);
 
+/* The kernel's number of the calling thread. */
+uint32_t os_thread_id(void);
+
 /* Milliseconds of a clock that only goes forward, coarse and cheap. */
 uint64_t os_clock(void);
 

@@ -95,6 +95,15 @@ noreturn void report_block(const char *call, const void *address, const struct s
     abort();
 }
 
+/* An owner may be any value by now: only arenas have a thread. */
+static void put_arena(struct line *line, const struct arena *arena) {
+    put_address(line, arena);
+    if (arena <= OWNER_HUGE)
+        return;
+    put(line, " of thread ");
+    put_number(line, atomic_load_explicit(&arena->thread_id, memory_order_relaxed), 10);
+}
+
 noreturn void report_invariant(const char *invariant, const void *address, const struct slab *slab,
                                const struct arena *arena) {
     struct line line;
@@ -107,10 +116,10 @@ noreturn void report_invariant(const char *invariant, const void *address, const
         put(&line, ", ");
         put_slab(&line, slab);
         put(&line, ", owner ");
-        put_address(&line, atomic_load_explicit(&slab->owner, memory_order_relaxed));
+        put_arena(&line, atomic_load_explicit(&slab->owner, memory_order_relaxed));
     }
     put(&line, ", seen by arena ");
-    put_address(&line, arena);
+    put_arena(&line, arena);
     put(&line, ". A write through a stale or overrun pointer is the usual cause.");
     write_out(&line);
     abort();

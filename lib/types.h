@@ -99,7 +99,8 @@ struct slab {
     struct slab *next, *prev; /* owner only, or orphans_lock while place is PLACE_ORPHANS */
     struct slab *won_next;    /* owner only: the list arena->won */
     bool won;                 /* owner only: is in arena->won */
-    uint8_t place;            /* owner only, or orphans_lock while PLACE_ORPHANS: an enum slab_place */
+    uint8_t place; /* an enum slab_place; read by the owner, written by it, under orphans_lock to or from
+                      PLACE_ORPHANS */
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct slab) == 128, "a slab is two cache lines");
 static_assert(offsetof(struct slab, free) == 64, "the owner's fields have a cache line of their own");
@@ -150,6 +151,8 @@ struct outbox_slot {
     uint32_t room;       /* owner only: how many may still be added */
 };
 
+/* Frozen: its thread does not exist in this child of a fork. It is treated as one that runs and never looks
+ * into its inbox. */
 enum arena_state { ARENA_RUNNING, ARENA_EXITED, ARENA_FROZEN };
 
 /* Counts of events. Each is a counter: its arena's thread writes, anybody reads. */
@@ -174,8 +177,9 @@ struct arena {
 
     ck_stack_t inbox __attribute__((aligned(64))); /* atomic: push by anybody, taken whole by anybody */
     _Atomic uint32_t state;                        /* atomic: enum arena_state */
-    struct arena *next_free;                       /* arenas_lock */
-    struct arena *next;                            /* constant: all arenas ever made */
+    _Atomic uint32_t thread_id; /* atomic: the kernel\'s number of its thread, for messages */
+    struct arena *next_free;    /* arenas_lock */
+    struct arena *next;         /* constant: all arenas ever made */
 } __attribute__((aligned(64)));
 
 struct room {

@@ -6,6 +6,7 @@
 #include "../config.h"
 #include "../interpose.h"
 #include "../lock.h"
+#include "../os.h"
 #include "../remote/inbox.h"
 #include "../superslab/huge.h"
 #include "../superslab/limbo.h"
@@ -109,6 +110,7 @@ static bool thread_start(void) {
         thread.arena = config.guard == 0 ? arena : &empty_arena;
         thread.phase = THREAD_RUNNING;
         counter_add(&arena->counters.starts, 1);
+        atomic_store_explicit(&arena->thread_id, os_thread_id(), memory_order_relaxed);
         if (pthread_setspecific(exit_key, (void *)1) != 0)
             arena_stop(arena);
     }

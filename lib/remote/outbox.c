@@ -9,7 +9,7 @@ static uint16_t offset_of(const struct slab *slab, const struct block *block) {
     return (uint16_t)((size_t)((const char *)block - slab->start) / GRAIN);
 }
 
-static void push(struct arena *arena, struct outbox_slot *slot) {
+static void outbox_push(struct arena *arena, struct outbox_slot *slot) {
     struct slab *slab = slot->slab;
     struct block *first = slot->first, *second = first->next;
     struct batch *batch = (struct batch *)first;
@@ -39,7 +39,7 @@ void outbox_add_and_push(struct arena *arena, struct slab *slab, struct block *b
     struct outbox_slot *slot = &arena->outbox[outbox_index(slab)];
     if (slot->slab != slab) {
         if (slot->slab != NULL)
-            push(arena, slot);
+            outbox_push(arena, slot);
         uint32_t most = batch_blocks(slab);
         *slot = (struct outbox_slot){.slab = slab, .last = block, .most = most, .room = most};
         arena->outbox_used |= 1u << (slot - arena->outbox);
@@ -47,10 +47,10 @@ void outbox_add_and_push(struct arena *arena, struct slab *slab, struct block *b
     block->next = slot->first;
     slot->first = block;
     if (--slot->room == 0)
-        push(arena, slot);
+        outbox_push(arena, slot);
 }
 
 void outbox_flush(struct arena *arena) {
     while (arena->outbox_used != 0)
-        push(arena, &arena->outbox[__builtin_ctz(arena->outbox_used)]);
+        outbox_push(arena, &arena->outbox[__builtin_ctz(arena->outbox_used)]);
 }

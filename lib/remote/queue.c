@@ -7,7 +7,7 @@
 bool slab_claim(struct slab *slab, struct arena *arena) {
     struct arena *none = OWNER_NONE;
     /* Acquire; partner: slab_release. */
-    if (!atomic_compare_exchange_strong_explicit(&slab->owner, &none, arena, memory_order_acq_rel,
+    if (!atomic_compare_exchange_strong_explicit(&slab->owner, &none, arena, memory_order_acquire,
                                                  memory_order_relaxed))
         return false;
     registry_own(slab, arena);
@@ -18,7 +18,7 @@ void slab_release(struct slab *slab) {
     registry_own(slab, NULL);
     /* Release; partner: slab_claim. */
     atomic_store_explicit(&slab->owner, OWNER_NONE, memory_order_release);
-    fence_store_load(); /* partner: the fence in push */
+    fence_store_load(); /* partner: the fence in outbox_push */
 }
 
 /* A batch travels with its list in offsets; put the pointers back and splice. */
