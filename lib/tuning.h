@@ -19,9 +19,8 @@
 #define SLAB_BLOCKS      8u             /* blocks that a slab holds at least */
 #define COLOR_MAX        1024u          /* bytes: slabs of larger blocks all start at the unit's start */
 #define COLOR_STEP       64u            /* bytes between the starts of two slabs */
-#define CARVE            4096u          /* bytes: carved at first from a new slab, at most */
-#define CARVE_BLOCKS     16u            /* blocks: likewise */
-#define CARVE_MAX        16384u         /* bytes: carved at once from a slab that is in demand */
+#define CARVE            4096u          /* bytes: carved at once, at most */
+#define CARVE_BLOCKS     16u            /* blocks: carved at first from a new slab */
 #define PURGE_AT_ONCE    (32ul << 20)   /* bytes: purged by one slow path, about */
 #define OUTBOX_SLOTS     32u            /* slabs in an outbox: the bits of outbox_used */
 #define OUTBOX_BATCH     32u            /* blocks of a full batch */

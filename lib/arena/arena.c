@@ -37,7 +37,7 @@ static void tidy(struct arena *arena) {
 }
 
 static void *refill(struct arena *arena, unsigned class) {
-    slabs_exchange(arena);
+    slabs_receive(arena);
     tidy(arena);
     struct slab *slab = slabs_find(arena, class);
     if (slab == NULL)

@@ -124,6 +124,10 @@ static struct slab *make(struct arena *arena, unsigned class) {
 }
 
 struct slab *slabs_find(struct arena *arena, unsigned class) {
+    /* What others wait for goes to them before more memory is taken; not at each refill, for batches would be
+     * small. */
+    if (arena->available[class].first == NULL)
+        slabs_exchange(arena);
     while (arena->available[class].first == NULL && adopt(arena, class) != NULL) {
         /* An orphan may turn out to be full: look on. */
     }

@@ -68,12 +68,12 @@ static struct chain carve(struct slab *slab, uint32_t count) {
     return (struct chain){(struct block *)first, count};
 }
 
-/* Few blocks at first, for threads that live shortly, then as many again as there are already. */
+/* Few blocks at first, for threads that live shortly, then as many again as there are already; never more
+ * than a page, as the first write to each costs a page fault. */
 static uint32_t carve_count(const struct slab *slab) {
-    uint32_t first = CARVE / slab->block_size, most = CARVE_MAX / slab->block_size;
-    uint32_t count = first < CARVE_BLOCKS ? first : CARVE_BLOCKS, left = slab->capacity - slab->carved;
-    if (slab->carved > count)
-        count = slab->carved < most ? slab->carved : most;
+    uint32_t most = CARVE / slab->block_size, left = slab->capacity - slab->carved;
+    uint32_t count = slab->carved > CARVE_BLOCKS ? slab->carved : CARVE_BLOCKS;
+    count = count < most ? count : most;
     count = count == 0 ? 1 : count;
     return count < left ? count : left;
 }

@@ -100,7 +100,7 @@ static void overflow(void *unused) {
         require(blocks_used(class) == used - model.past);
     }
     /* Bounded by what was there, and the room that was given, twice. */
-    require(model.past > 0 && thread.room[class].full * 2 + CARVE_MAX / SIZE >= model.cache + model.spare);
+    require(model.past > 0 && thread.room[class].full * 2 + CARVE / SIZE >= model.cache + model.spare);
     cache_settle(class);
     require(thread.room[class].left == 0 && blocks_counted(class) == used - model.past);
     cache_settle(class);

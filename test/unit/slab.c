@@ -62,7 +62,7 @@ static void model_take(struct model *model, bool one) {
     else if (from_list)
         assert_int_equal(count, before);
     else
-        assert_true((size_t)count * slab->block_size <= CARVE_MAX || count == 1);
+        assert_true((size_t)count * slab->block_size <= CARVE || count == 1);
     model->carved += from_list ? 0 : count;
     model->count += count;
     model_check(model);
