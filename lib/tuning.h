@@ -22,11 +22,11 @@
 #define CARVE            4096u          /* bytes: carved at once, at most */
 #define CARVE_BLOCKS     16u            /* blocks: carved at first from a new slab */
 #define PURGE_AT_ONCE    (32ul << 20)   /* bytes: purged by one slow path, about */
-#define OUTBOX_SLOTS     32u            /* slabs in an outbox: the bits of outbox_used */
-#define OUTBOX_BATCH     32u            /* blocks of a full batch */
-#define OUTBOX_BYTES     16384u         /* bytes: likewise, of larger blocks */
-#define ADDRESS_BITS     48u            /* of a user's pointer */
-#define LEAF_BITS        16u            /* of the registry: a leaf covers 4 GiB by unit */
+#define OUTBOX_SLOTS     64u /* slabs in an outbox: the bits of outbox_used, and the units of a SuperSlab */
+#define OUTBOX_BATCH     32u /* blocks of a full batch */
+#define OUTBOX_BYTES     16384u /* bytes: likewise, of larger blocks */
+#define ADDRESS_BITS     48u    /* of a user's pointer */
+#define LEAF_BITS        16u    /* of the registry: a leaf covers 4 GiB by unit */
 #define ROOT_BITS        (ADDRESS_BITS - UNIT_SHIFT - LEAF_BITS)
 #define SLOTS_CHUNK      1024u /* slots of the SuperSlab table that are mapped at once */
 #define SLOTS_CHUNKS     1024u /* so that the table reaches 4 TiB */

@@ -169,7 +169,7 @@ struct arena {
     struct slab_list full[CLASSES]; /* owner only: slabs without */
     struct slab *won;               /* owner only: slabs claimed or drained, to be put in the right list */
     uint32_t slabs;                 /* owner only: slabs in these lists */
-    uint32_t outbox_used;           /* owner only: a bit per slot that is not empty */
+    uint64_t outbox_used;           /* owner only: a bit per slot that is not empty */
     uint64_t tidied;                /* owner only: when it was last tidied, milliseconds */
     uint64_t seen[CLASSES];         /* owner only: a digest of each cache at that time */
     struct outbox_slot outbox[OUTBOX_SLOTS];

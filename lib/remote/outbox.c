@@ -18,7 +18,7 @@ static void outbox_push(struct arena *arena, struct outbox_slot *slot) {
     batch->last = offset_of(slab, slot->last);
     batch->count = count;
     slot->slab = NULL;
-    arena->outbox_used &= ~(1u << (slot - arena->outbox));
+    arena->outbox_used &= ~(1ul << (slot - arena->outbox));
     counter_add(&arena->counters.remote_frees, count);
     counter_add(&arena->counters.pushes, 1);
     rcu_enter(arena);
@@ -42,7 +42,7 @@ void outbox_add_and_push(struct arena *arena, struct slab *slab, struct block *b
             outbox_push(arena, slot);
         uint32_t most = batch_blocks(slab);
         *slot = (struct outbox_slot){.slab = slab, .last = block, .most = most, .room = most};
-        arena->outbox_used |= 1u << (slot - arena->outbox);
+        arena->outbox_used |= 1ul << (slot - arena->outbox);
     }
     block->next = slot->first;
     slot->first = block;
@@ -52,5 +52,5 @@ void outbox_add_and_push(struct arena *arena, struct slab *slab, struct block *b
 
 void outbox_flush(struct arena *arena) {
     while (arena->outbox_used != 0)
-        outbox_push(arena, &arena->outbox[__builtin_ctz(arena->outbox_used)]);
+        outbox_push(arena, &arena->outbox[__builtin_ctzl(arena->outbox_used)]);
 }
