@@ -10,6 +10,7 @@
 #include "fast.h"
 #include "freehold.h"
 #include "interpose.h"
+#include "memcheck.h"
 #include "shadow.h"
 #include "superslab/purge.h"
 
@@ -62,7 +63,11 @@ static void *move(void *block, size_t old_size, size_t size) {
     if (moved == NULL)
         return NULL;
     shadow_allocated(moved, size);
+    if (unlikely(memcheck_runs))
+        memcheck_pause(); /* there may be less to copy than is usable */
     memcpy(moved, block, old_size < size ? old_size : size);
+    if (unlikely(memcheck_runs))
+        memcheck_resume();
     fh_free(block);
     return moved;
 }
@@ -83,8 +88,8 @@ void *fh_realloc(void *block, size_t size) {
     }
     size_t usable = arena_block_size(block, "realloc");
     size_t used = shadow_size(block, usable);
-    void *resized = block;
-    if (is_to_be_resized(usable, size))
+    void *resized = memcheck_runs ? NULL : block;
+    if (resized != NULL && is_to_be_resized(usable, size))
         resized = arena_resize(block, size);
     if (resized == NULL)
         resized = move(block, used, size);

@@ -5,6 +5,7 @@
 #include "arena/arena.h"
 #include "config.h"
 #include "freehold.h"
+#include "memcheck.h"
 #include "superslab/size_class.h"
 #include "interpose.h"
 
@@ -17,6 +18,7 @@ __attribute__((constructor)) static void start(int count, char **arguments, char
     interpose_check();
     size_class_init();
     config_read(environment);
+    memcheck_start();
     arena_start_guards();
     arena_prepare_fork();
 }

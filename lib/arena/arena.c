@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "../config.h"
+#include "../memcheck.h"
 #include "../os.h"
 #include "../remote/outbox.h"
 #include "../report.h"
@@ -100,6 +101,8 @@ void *arena_allocate(size_t size, size_t alignment, bool *zero) {
     }
     if (unlikely(block == NULL))
         errno = ENOMEM;
+    else if (unlikely(memcheck_runs))
+        memcheck_allocated(block, size, arena_block_size(block, "malloc"), *zero);
     return block;
 }
 
@@ -201,6 +204,8 @@ static void free_small(struct slab *slab, void *address) {
 static cold void free_slowly(void *address) {
     if (address == NULL)
         return;
+    if (unlikely(memcheck_runs))
+        memcheck_freed(address);
     struct slab *slab = slab_of(address, "free");
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     if (is_small(owner))

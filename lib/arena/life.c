@@ -6,6 +6,7 @@
 #include "../config.h"
 #include "../interpose.h"
 #include "../lock.h"
+#include "../memcheck.h"
 #include "../os.h"
 #include "../remote/inbox.h"
 #include "../superslab/huge.h"
@@ -93,7 +94,16 @@ static void thread_exit(void *pass) {
         return;
     if (number < EXIT_PASS && pthread_setspecific(exit_key, (void *)(number + 1)) == 0)
         return;
+    if (unlikely(memcheck_runs))
+        memcheck_pause();
     arena_stop(thread.own);
+    if (unlikely(memcheck_runs))
+        memcheck_resume();
+}
+
+/* Guards and memcheck want to see every call. */
+static bool has_fast_paths(void) {
+    return config.guard == 0 && !memcheck_runs;
 }
 
 /* Gives the thread an arena; false if it has to do with the late one. */
@@ -107,7 +117,7 @@ static bool thread_start(void) {
         /* With the arena in place, as pthread_setspecific may allocate. */
         size_class_start_thread();
         thread.own = arena;
-        thread.arena = config.guard == 0 ? arena : &empty_arena;
+        thread.arena = has_fast_paths() ? arena : &empty_arena;
         thread.phase = THREAD_RUNNING;
         counter_add(&arena->counters.starts, 1);
         atomic_store_explicit(&arena->thread_id, os_thread_id(), memory_order_relaxed);
@@ -131,24 +141,31 @@ static void late_leave(void) {
 }
 
 struct arena *arena_enter(void) {
+    if (unlikely(memcheck_runs))
+        memcheck_pause();
     if (likely(thread.own != NULL) || thread_start())
         return thread.own;
     return late_enter();
 }
 
 struct arena *arena_enter_to_free(void) {
-    if (likely(thread.own != NULL))
-        return thread.own;
-    return ++thread.fresh_frees > FRESH_FREES ? arena_enter() : late_enter();
+    if (thread.own == NULL && ++thread.fresh_frees <= FRESH_FREES) {
+        if (unlikely(memcheck_runs))
+            memcheck_pause();
+        return late_enter();
+    }
+    return arena_enter();
 }
 
 void arena_leave(struct arena *arena) {
     if (unlikely(arena == &late_arena))
         late_leave();
+    if (unlikely(memcheck_runs))
+        memcheck_resume();
 }
 
 void arena_start_guards(void) {
-    if (config.guard == 0 || thread.own == NULL)
+    if (has_fast_paths() || thread.own == NULL)
         return;
     cache_flush();
     thread.arena = &empty_arena;

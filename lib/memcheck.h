@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * valgrind's memcheck, told of blocks by client requests. By default memcheck replaces the malloc family in
+ * every object, this library's included, and nothing of this is used; with
+ * --soname-synonyms=somalloc=nouserintercepts the blocks are ours. Then, as with guards, every call takes a
+ * slow path. Needs valgrind's headers at build time. */
+#ifndef FREEHOLD_MEMCHECK_H
+#define FREEHOLD_MEMCHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether the process runs under memcheck; constant after memcheck_start. */
+extern bool memcheck_runs;
+
+void memcheck_start(void);
+
+/* block is a user's from now on, size of its usable bytes; or no longer. */
+void memcheck_allocated(const void *block, size_t size, size_t usable, bool zero);
+void memcheck_freed(const void *block);
+
+/* Between these the calling thread may look into free blocks. */
+void memcheck_pause(void);
+void memcheck_resume(void);
+
+#endif
