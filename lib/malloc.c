@@ -63,11 +63,9 @@ static void *move(void *block, size_t old_size, size_t size) {
     if (moved == NULL)
         return NULL;
     shadow_allocated(moved, size);
-    if (unlikely(memcheck_runs))
-        memcheck_pause(); /* there may be less to copy than is usable */
+    memcheck_pause(); /* there may be less to copy than is usable */
     memcpy(moved, block, old_size < size ? old_size : size);
-    if (unlikely(memcheck_runs))
-        memcheck_resume();
+    memcheck_resume();
     fh_free(block);
     return moved;
 }

@@ -22,12 +22,11 @@ void memcheck_freed(const void *block) {
     VALGRIND_FREELIKE_BLOCK(block, 0);
 }
 
-void memcheck_pause(void) {
-    VALGRIND_DISABLE_ERROR_REPORTING;
-}
-
-void memcheck_resume(void) {
-    VALGRIND_ENABLE_ERROR_REPORTING;
+void memcheck_silence(bool silent) {
+    if (silent)
+        VALGRIND_DISABLE_ERROR_REPORTING;
+    else
+        VALGRIND_ENABLE_ERROR_REPORTING;
 }
 
 #else
@@ -46,10 +45,8 @@ void memcheck_freed(const void *block) {
     (void)block;
 }
 
-void memcheck_pause(void) {
-}
-
-void memcheck_resume(void) {
+void memcheck_silence(bool silent) {
+    (void)silent;
 }
 
 #endif

@@ -19,8 +19,17 @@ void memcheck_start(void);
 void memcheck_allocated(const void *block, size_t size, size_t usable, bool zero);
 void memcheck_freed(const void *block);
 
+void memcheck_silence(bool silent);
+
 /* Between these the calling thread may look into free blocks. */
-void memcheck_pause(void);
-void memcheck_resume(void);
+static inline void memcheck_pause(void) {
+    if (__builtin_expect(memcheck_runs, 0))
+        memcheck_silence(true);
+}
+
+static inline void memcheck_resume(void) {
+    if (__builtin_expect(memcheck_runs, 0))
+        memcheck_silence(false);
+}
 
 #endif

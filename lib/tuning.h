@@ -10,7 +10,6 @@
 #define UNITS            64u            /* of a SuperSlab: the bits of a word */
 #define SUPERSLAB        (UNIT * UNITS) /* bytes: 4 MiB */
 #define GRANULE          SUPERSLAB      /* bytes: huge blocks are aligned to it and registered for each */
-#define PAGE             4096u          /* bytes: the smallest page there is; purging rounds to units */
 #define CLASS_NONE       0u             /* what the registry says of a unit that is in no slab */
 #define CLASSES          73u            /* size classes, 16 B to SMALL_MAX, from 1 on */
 #define SMALL_MAX        32768u         /* bytes: the largest size class */

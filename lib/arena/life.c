@@ -94,11 +94,9 @@ static void thread_exit(void *pass) {
         return;
     if (number < EXIT_PASS && pthread_setspecific(exit_key, (void *)(number + 1)) == 0)
         return;
-    if (unlikely(memcheck_runs))
-        memcheck_pause();
+    memcheck_pause();
     arena_stop(thread.own);
-    if (unlikely(memcheck_runs))
-        memcheck_resume();
+    memcheck_resume();
 }
 
 /* Guards and memcheck want to see every call. */
@@ -141,8 +139,7 @@ static void late_leave(void) {
 }
 
 struct arena *arena_enter(void) {
-    if (unlikely(memcheck_runs))
-        memcheck_pause();
+    memcheck_pause();
     if (likely(thread.own != NULL) || thread_start())
         return thread.own;
     return late_enter();
@@ -150,8 +147,7 @@ struct arena *arena_enter(void) {
 
 struct arena *arena_enter_to_free(void) {
     if (thread.own == NULL && ++thread.fresh_frees <= FRESH_FREES) {
-        if (unlikely(memcheck_runs))
-            memcheck_pause();
+        memcheck_pause();
         return late_enter();
     }
     return arena_enter();
@@ -160,8 +156,7 @@ struct arena *arena_enter_to_free(void) {
 void arena_leave(struct arena *arena) {
     if (unlikely(arena == &late_arena))
         late_leave();
-    if (unlikely(memcheck_runs))
-        memcheck_resume();
+    memcheck_resume();
 }
 
 void arena_start_guards(void) {

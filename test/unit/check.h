@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmocka, and the headers that it wants before it. */
+ * What the white-box tests share: cmocka, with the headers that it wants before it, and the page. */
 #ifndef UNIT_CHECK_H
 #define UNIT_CHECK_H
 
@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include "freehold.h"
+
+#define PAGE 4096u /* bytes: the smallest page there is; the library itself counts in units */
 
 /* Gives the thread an arena, and so fills the tables of size classes: a sanitizer's build has not done it for
  * cmocka. */
