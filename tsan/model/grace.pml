@@ -2,10 +2,15 @@
  *
  * Grace periods against late readers: a SuperSlab whose only slab is emptied by X, Y or P, while P and Q,
  * who have just pushed its last blocks, X, who has just released it, and Y, who walks the registry, still
- * look at its descriptor. Q is the late arena: late_lock is its read section.
+ * look at its descriptor. Q is the late arena. How a grace period comes about is shown by period.pml.
  */
-#define touch() assert(!is_unmapped)
+#define COARSE
+#define touch() assert(!is_freed)
 #define units_give() units_are_free = true
+
+bool units_are_free;
+bool is_freed; /* its granule, for a huge block to take, and its descriptor recycled */
+
 #include "slab.pml"
 #include "inbox.pml"
 
@@ -13,44 +18,30 @@
 #define LEAVING 1
 #define LEFT 2
 
-bool units_are_free;
 bool is_registered = true;
 byte limbo = NOWHERE; /* the list that the SuperSlab is on */
-bool is_unmapped;     /* and its descriptor recycled */
 
 byte inside;  /* the threads in a read section, a set of bits */
 byte awaited; /* those that the grace period waits for */
-bool late_lock;
 
 inline rcu_enter() {
-    if
-    :: me == Q -> mutex_lock(late_lock)
-    :: me != Q -> inside = inside | 1 << me
-    fi
+    inside = inside | 1 << me
 }
 
 inline rcu_leave() {
-    if
-    :: me == Q -> mutex_unlock(late_lock)
-    :: me != Q ->
-        d_step {
-            inside = inside & ~(1 << me);
-            awaited = awaited & ~(1 << me)
-        }
-    fi
+    d_step {
+        inside = inside & ~(1 << me);
+        awaited = awaited & ~(1 << me)
+    }
 }
 
 inline rcu_wait() {
     awaited = inside;
-    awaited == 0;
-#ifndef SKIP_LATE_LOCK
-    mutex_lock(late_lock);
-    mutex_unlock(late_lock)
-#endif
+    awaited == 0
 }
 
 inline superslab_retire() {
-#ifndef UNMAP_BEFORE_UNREGISTER
+#ifndef FREE_BEFORE_UNREGISTER
     is_registered = false;
 #endif
     limbo = LEAVING
@@ -64,7 +55,7 @@ inline limbo_empty() {
     if
     :: taken == LEAVING ->
         touch();
-#ifdef UNMAP_WHILE_POSTED
+#ifdef FREE_WHILE_POSTED
         limbo = LEFT
 #else
         if
@@ -79,7 +70,7 @@ inline limbo_empty() {
 #endif
     if
     :: taken == LEFT ->
-        is_unmapped = true;
+        is_freed = true;
         is_registered = false
     :: else
     fi
@@ -104,7 +95,7 @@ active proctype walker_or_adopter() {
     :: registry_walk()
     :: adopt();
         inbox_sweep();
-        slabs_arrange_won()
+        slabs_receive()
     fi
 }
 
@@ -115,10 +106,10 @@ end:
     units_are_free;
     superslab_retire();
     do
-    :: rounds < 3 && !is_unmapped ->
+    :: rounds < 3 && !is_freed ->
         limbo_empty();
         rounds++
-    :: rounds == 3 || is_unmapped -> break
+    :: rounds == 3 || is_freed -> break
     od
 }
 
@@ -128,9 +119,9 @@ active proctype releaser() {
     if
     :: slabs_release_all()
     :: inbox_sweep();
-        slabs_arrange_won();
+        slabs_receive();
         inbox_sweep();
-        slabs_arrange_won()
+        slabs_receive()
     fi
 }
 
@@ -140,7 +131,7 @@ active proctype pusher() {
     block_take(1);
     outbox_push(1);
     inbox_sweep();
-    slabs_arrange_won()
+    slabs_receive()
 }
 
 active proctype late_pusher() {

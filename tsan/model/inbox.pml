@@ -1,60 +1,78 @@
 /* SPDX-License-Identifier: MIT
  *
- * The inboxes, as lib/remote/inbox.c has them, and how an arena stops. There is one slab, so an inbox is a
- * bit: the slab is linked in it. Include this file after slab.pml.
+ * The inboxes, as lib/remote/inbox.c has them, and how an arena stops. Include this file after slab.pml.
  */
-bool posted;
-bool linked[ARENAS];
+#ifdef LOOK_AT_STATE /* as if only an arena that exits let go of slabs */
+#define HAS_LET_GO(arena) (state[arena] == EXITED)
+#else
+#define HAS_LET_GO(arena) (owner != arena)
+#endif
 
-#define IS_LINKED (linked[X] || linked[Y] || linked[P] || linked[Q])
-
-/* Posts the slab to target. Sets target to the arena whose inbox is to be swept, as that has exited
- * meanwhile, or to NONE. An arena that exits releases what it owns, and release looks at the queue: nothing
- * to post then. */
+/* Posts the slab to target. Sets target to the arena whose inbox is to be swept, as it has let go of the slab
+ * meanwhile, or to NONE. */
 inline post() {
-    if
-    :: state[target] == EXITED -> target = NONE
-    :: else ->
+    d_step {
         touch();
+        seen = posted;
+        posted = true
+    }
+    if
+    :: seen -> target = NONE /* whoever sweeps it looks at the queue */
+    :: else ->
         d_step {
-            seen = posted;
-            posted = true
-        }
-        if
-        :: seen -> target = NONE /* whoever sweeps it looks at the queue */
-        :: else ->
             touch();
-#ifdef POST_WITHOUT_FENCE
-            seen = state[target]; /* the load has overtaken the push */
-#endif
-            d_step {
-                assert(!IS_LINKED);
-                linked[target] = true
-            }
-            fence(); /* partner: the fence in slabs_release_all */
+            assert(!IS_LINKED);
+            link_store(target)
+        }
 #ifndef POST_WITHOUT_FENCE
-            seen = state[target];
+        fence(); /* partners: the fences in release_all and give_up */
 #endif
+        d_step {
+            touch();
 #ifdef POST_WITHOUT_LOOK
             target = NONE
 #else
-            if
-            :: seen == EXITED
-            :: seen != EXITED -> target = NONE
-            fi
+            target = (HAS_LET_GO(target) -> target : NONE)
 #endif
-        fi;
-        seen = NONE
-    fi
+        }
+    fi;
+    seen = NONE
 }
 
-/* Sweeps the inbox of target. Sets target to the arena to post the slab to, or to NONE. */
+/* Whoever lets go of the slab looks whether it is posted: then the post may have come for an owner that it
+ * has no longer. */
+inline posted_look() {
+    d_step {
+        touch();
+        called = called || posted
+    }
+}
+
+/* One slab of an inbox. Sets target to the arena to post it to, or to NONE. */
+inline settle() {
+#ifndef CLEAR_AFTER_LOOK
+    d_step {
+        touch();
+        posted = false
+    }
+#endif
+    if
+    :: atomic { queue != 0 -> touch() };
+        inbox_look()
+    :: atomic { queue == 0 -> touch() }
+    fi;
+#ifdef CLEAR_AFTER_LOOK
+    posted = false
+#endif
+}
+
+/* Sweeps the inbox of target. Sets target as settle does. */
 inline sweep() {
     d_step { /* batch_pop */
         seen = linked[target];
-        linked[target] = false
+        linked[target] = false;
+        target = NONE
     }
-    target = NONE;
     if
     :: seen ->
         seen = NONE;
@@ -63,28 +81,7 @@ inline sweep() {
     fi
 }
 
-inline settle() {
-    touch();
-#ifndef CLEAR_AFTER_LOOK
-    posted = false;
-    fence();
-    touch();
-#endif
-    if
-    :: queue != 0 -> inbox_look()
-    :: else
-    fi;
-#ifdef CLEAR_AFTER_LOOK
-    posted = false
-#endif
-}
-
 /* In the code, post and sweep call each other; here that is a loop. */
-inline inbox_notify() {
-    inbox_look();
-    post_and_sweep()
-}
-
 inline post_and_sweep() {
     do
     :: target == NONE -> break
@@ -97,43 +94,43 @@ inline post_and_sweep() {
     od
 }
 
+inline inbox_notify() {
+    inbox_look();
+    post_and_sweep()
+}
+
 inline inbox_sweep() {
-    rcu_enter();
-    target = me;
-    sweep();
-    post_and_sweep();
-    rcu_leave()
+    if
+    :: linked[me] ->
+        rcu_enter();
+        target = me;
+        sweep();
+        post_and_sweep();
+        rcu_leave()
+    :: !linked[me]
+    fi
 }
 
 inline slabs_release_all() {
     inbox_sweep();
-    slabs_arrange_won();
-    if
-    :: owner == me -> release()
-    :: else
-    fi;
-#ifndef EXIT_WITHOUT_FENCE
-    state[me] = EXITED;
-    fence(); /* partner: the fence in post */
-#endif
-#ifndef EXIT_WITHOUT_SWEEP
-    inbox_sweep();
-#endif
-#ifdef EXIT_WITHOUT_FENCE
-    state[me] = EXITED; /* becomes visible only now */
-#endif
-#ifdef EXIT_KEEPS_WON
-    slabs_arrange_won()
-#else
-    if
+    won = owner == me;
+    do
     :: won ->
         won = false;
-        if
-        :: in_orphans -> orphans_remove()
-        :: else
-        fi;
-        release()
-    :: else
-    fi
+#ifdef EXIT_KEEPS_WON
+        settle_claimed()
+#else
+        let_go()
 #endif
+    :: !won && called ->
+        called = false;
+#ifndef EXIT_WITHOUT_SWEEP
+        inbox_sweep()
+#endif
+    :: !won && !called -> break
+    od;
+    atomic {
+        assert(owner != me);
+        state[me] = EXITED
+    }
 }

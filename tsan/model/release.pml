@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Claim and release against push: X exits and releases its slab, P and Q push the last two blocks to it, Y
- * looks for a slab to adopt; whoever has come to own the slab may exit too. Stores become visible late, so
- * that the fences matter. That an owner hears of a post is taken for granted here, see exit.pml.
+ * Push and post against owners that let go: X lets go of its slab, P and Q push the last two blocks to it, Y
+ * looks for a slab to adopt and hands out a block of it, which is pushed again; whoever has come to own the
+ * slab keeps it, or lets go of it too. Stores become visible late, so that the fences matter. At the end all
+ * threads sleep.
  */
 #define STORE_BUFFERS
 #define touch() skip
@@ -10,53 +11,60 @@
 #define rcu_leave() skip
 #define units_give() skip
 #include "slab.pml"
+#include "inbox.pml"
 
-bool posted_to[ARENAS];
-
-inline inbox_notify() {
-    inbox_look();
+inline slab_take(block) {
     if
-    :: target != NONE ->
-        fence();
-        posted_to[target] = true
+    :: free_list & (block) ->
+        edit_begin();
+        d_step {
+            free_list = free_list & ~(block);
+            used++
+        }
+        edit_end();
+        live = live | (block)
     :: else
-    fi;
-    target = NONE
-}
-
-inline slabs_release_all() {
-    state[me] = EXITED;
-    if
-    :: owner == me -> release()
-    :: else
-    fi
-}
-
-inline may_exit() {
-    if
-    :: slabs_release_all()
-    :: skip
     fi
 }
 
 active proctype releaser() {
     REGISTERS;
     byte me = X;
-    slabs_release_all()
+    inbox_sweep();
+    slabs_receive();
+    if
+    :: owner == me -> let_go()
+    :: else
+    fi;
+    slabs_receive()
 }
 
 active proctype adopter() {
     REGISTERS;
     byte me = Y;
     adopt();
-    may_exit()
+    if
+    :: owner == me -> slab_take(1)
+    :: else
+    fi;
+    if
+    :: owner == me -> let_go()
+    :: true
+    fi;
+    slabs_receive()
 }
 
 proctype pusher(byte me; byte block) {
     REGISTERS;
     block_take(block);
     outbox_push(block);
-    may_exit()
+    if
+    :: block == 1 ->
+end:
+        block_take(1); /* again */
+        outbox_push(1)
+    :: else
+    fi
 }
 
 init {
@@ -66,5 +74,5 @@ init {
     }
     timeout;
     blocks_are_conserved();
-    assert(queue == 0 || IS_ARENA(owner) && state[owner] == RUNNING && posted_to[owner])
+    no_wake_up_is_lost()
 }

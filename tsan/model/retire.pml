@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The bitmap of free units against retirement: three arenas, for ever, take a unit and give it back, map a
- * SuperSlab, or retire one whose units are all free. Two units stand for the 64, and all SuperSlabs are
- * mapped at the same place, which the kernel gives again as soon as it is unmapped; of the table of slots
- * there are two. That nobody looks at a SuperSlab any more when it is unmapped is for grace.pml to show.
+ * The life of a granule: free, a SuperSlab, in limbo, free, a huge block, free, and so on. Three arenas, for
+ * ever, make a SuperSlab of it, take a unit and give it back, retire the SuperSlab when its units are all free,
+ * end its time in limbo, take the granule for a huge block and give it back, and purge it while it is free. Two
+ * units stand for the 64; of the table of slots there are two. That nobody looks at a SuperSlab any more when it
+ * leaves limbo is for grace.pml to show.
  */
 #define SLOTS 2
 #define UNITS 2
@@ -11,11 +12,20 @@
 #define NONE 0
 #define FREE 9
 
+#define FREED 7 /* registered for a granule whose huge block was freed */
+#define HUGE 8  /* registered for a huge block */
+
+#define GRANULE_FREE 0
+#define GRANULE_LIMBO 1
+#define GRANULE_USED 2
+
 byte free_units[SLOTS]; /* the word of the slot, a set of bits */
 bool is_vacant[SLOTS] = true;
-bool is_mapped;
-byte registry;     /* what is registered for the place: a slot's number + 1, or NONE */
+byte granule = GRANULE_FREE;
+byte registry;     /* what is registered for the granule: a slot's number + 1, HUGE, FREED or NONE */
 byte owner[UNITS]; /* in the descriptor: of the slab in that unit */
+byte users;        /* of the granule: a SuperSlab, limbo, a huge block */
+bool huge_is_live; /* the owner of the huge block's descriptor is OWNER_HUGE */
 bool superslabs_lock;
 
 inline mutex_lock(mutex) {
@@ -26,25 +36,74 @@ inline mutex_unlock(mutex) {
     mutex = false
 }
 
+/* What happens under regions_lock is one step. won: whether the granule was free. */
+inline region_take() {
+    d_step {
+        won = granule == GRANULE_FREE;
+        if
+        :: won ->
+            granule = GRANULE_USED;
+            users++;
+            assert(users == 1)
+        :: else
+        fi
+    }
+}
+
+inline region_hold() {
+    granule = GRANULE_LIMBO
+}
+
+inline region_give() {
+    d_step {
+        assert(granule != GRANULE_FREE);
+        users--;
+        granule = GRANULE_FREE
+    }
+}
+
+inline granule_purge() {
+#ifdef PURGE_OUTSIDE
+    won = granule == GRANULE_FREE;
+    if
+    :: won -> registry = NONE
+    :: else
+    fi;
+    won = false
+#else
+    d_step {
+        if
+        :: granule == GRANULE_FREE -> registry = NONE
+        :: else
+        fi
+    }
+#endif
+}
+
 inline superslab_make() {
     mutex_lock(superslabs_lock);
     slot = SLOTS;
     if
-    :: !is_mapped && is_vacant[0] -> slot = 0
-    :: !is_mapped && is_vacant[1] -> slot = 1
+    :: is_vacant[0] -> slot = 0
+    :: is_vacant[1] -> slot = 1
+    :: else
+    fi;
+    won = false;
+    if
+    :: slot != SLOTS -> region_take()
     :: else
     fi;
     if
-    :: slot != SLOTS ->
-        is_mapped = true;
-        assert(registry == NONE);
+    :: won ->
+        assert(registry == NONE || registry == FREED);
         registry = slot + 1;
         owner[0] = FREE;
         owner[1] = FREE;
         is_vacant[slot] = false;
         free_units[slot] = ALL_FREE
-    :: else
+    :: else -> slot = SLOTS
     fi;
+    won = false;
     mutex_unlock(superslabs_lock)
 }
 
@@ -65,17 +124,76 @@ inline superslab_retire() {
         free_units[slot] = 0;
 #endif
         assert(owner[0] == FREE && owner[1] == FREE);
-#ifdef UNMAP_BEFORE_UNREGISTER
-        is_mapped = false;
+#ifdef HOLD_BEFORE_UNREGISTER
+        region_hold();
+        region_give();
 #endif
         assert(registry == slot + 1);
         registry = NONE;
+#ifndef HOLD_BEFORE_UNREGISTER
+        region_hold();
+#endif
+        mutex_lock(superslabs_lock);
         is_vacant[slot] = true;
-#ifndef UNMAP_BEFORE_UNREGISTER
-        is_mapped = false
+        mutex_unlock(superslabs_lock)
+    :: else
+    fi;
+    won = false
+}
+
+/* After its grace periods; whoever has taken it from the list is the only one to do so. */
+inline limbo_leave() {
+    d_step {
+        won = granule == GRANULE_LIMBO;
+        if
+        :: won -> granule = GRANULE_USED
+        :: else
+        fi
+    };
+    if
+    :: won -> region_give()
+    :: else
+    fi;
+    won = false
+}
+
+inline huge_take() {
+    region_take();
+    if
+    :: won ->
+        assert(!huge_is_live);
+        huge_is_live = true;
+        d_step {
+            assert(registry == NONE || registry == FREED);
+            registry = HUGE /* from here on its user may free it */
+        }
+    :: else
+    fi;
+    won = false
+}
+
+/* By two threads at a time: one of them is refused. */
+inline huge_give() {
+    d_step {
+        won = registry == HUGE && huge_is_live;
+        if
+        :: won -> huge_is_live = false
+        :: else
+        fi
+    };
+    if
+    :: won ->
+        assert(granule == GRANULE_USED && users == 1);
+#ifdef GIVE_BEFORE_REGISTER
+        region_give();
+        registry = FREED
+#else
+        registry = FREED;
+        region_give()
 #endif
     :: else
-    fi
+    fi;
+    won = false
 }
 
 inline units_take() {
@@ -113,17 +231,21 @@ inline slab_give_up() {
 #endif
 }
 
-#define IS_MINE (is_mapped && registry == slot + 1 && owner[unit] == me)
+#define IS_MINE (granule == GRANULE_USED && registry == slot + 1 && owner[unit] == me)
 
 proctype arena(byte me) {
-    byte slot, unit, seen;
+    byte slot = SLOTS, unit, seen;
     bool won;
 end:
     do
-    :: superslab_make()
-    :: slot = 0
-    :: slot = 1
-    :: slot != SLOTS -> superslab_retire()
+    :: superslab_make() -> slot = SLOTS
+    :: limbo_leave()
+    :: huge_take()
+    :: huge_give()
+    :: granule_purge()
+    :: slot == SLOTS -> slot = 0
+    :: slot == SLOTS -> slot = 1
+    :: slot != SLOTS -> superslab_retire(); slot = SLOTS
     :: slot != SLOTS ->
         units_take();
         if
@@ -135,7 +257,8 @@ end:
         fi;
         won = false;
         unit = 0;
-        seen = 0
+        seen = 0;
+        slot = SLOTS
     od
 }
 

@@ -6,8 +6,9 @@
  *   touch                  any access to the slab's descriptor
  *   rcu_enter, rcu_leave   a read section of the thread
  *   units_give             what becomes of the units of an empty slab
- * and STORE_BUFFERS if stores are to become visible late; and inbox_notify, or it includes inbox.pml. A
- * process has `me`, its arena, and REGISTERS.
+ * and STORE_BUFFERS if stores are to become visible late, COARSE if an edit and what is done under a lock are
+ * one step, as release.pml shows that they may be. It includes inbox.pml afterwards. A process has `me`, its
+ * arena, and REGISTERS. Each step has one access to what threads share.
  */
 #define NONE 0
 #define X 1 /* the arena that owns the slab at first */
@@ -28,7 +29,9 @@
 
 #define REGISTERS                                                                                            \
     byte seen, target, batch;                                                                                \
-    bool claimed, won
+    bool claimed;                                                                                            \
+    bool won;   /* the slab was claimed or drained on the way, and is to be settled */                       \
+    bool called /* the slab was posted when it was let go: the inbox is to be swept */
 
 byte owner = X;
 byte queue;         /* blocks pushed and not drained */
@@ -38,22 +41,32 @@ byte used = 2;      /* blocks that are not on the free list */
 byte editor = NONE; /* who is in the middle of an edit of free_list and used */
 bool in_orphans;
 bool orphans_lock;
-byte state[ARENAS]; /* RUNNING */
+bool posted;
+bool linked[ARENAS]; /* the inboxes: as there is one slab, each is a bit */
+byte state[ARENAS];  /* RUNNING */
 
-/* A processor may keep a store to itself until a fence or an atomic read-modify-write. One entry for each
- * arena is enough: no function has two of these stores under way. The push is a CAS; on aarch64 a later load
- * may overtake it, which is the same as a push that waits in the buffer. */
+#define IS_LINKED (linked[X] || linked[Y] || linked[P] || linked[Q])
+
+/* A processor may keep a store to itself until a fence, and go on to later loads. On x86 an atomic
+ * read-modify-write is a fence; on aarch64 its store may wait like any other, though no other such operation
+ * on the same word comes between its load and its store: nobody else can claim the slab meanwhile. One entry
+ * of each kind for an arena is enough: no function has two under way. */
 #ifdef STORE_BUFFERS
 #define EMPTY 255
 byte owner_buffer[ARENAS] = EMPTY;
 byte push_buffer[ARENAS];
+byte link_buffer[ARENAS];
 
-#define fence() (owner_buffer[me] == EMPTY && push_buffer[me] == 0)
+#define fence() (owner_buffer[me] == EMPTY && push_buffer[me] == 0 && link_buffer[me] == NONE)
 #define owner_store(value) owner_buffer[me] = value
 #define queue_store(blocks) push_buffer[me] = blocks
+#define link_store(arena) link_buffer[me] = arena
+#define IS_BEING_CLAIMED                                                                                     \
+    (owner_buffer[X] == X || owner_buffer[Y] == Y || owner_buffer[P] == P || owner_buffer[Q] == Q)
 #define BECOMES_VISIBLE(who)                                                                                 \
     d_step { owner_buffer[who] != EMPTY -> owner = owner_buffer[who]; owner_buffer[who] = EMPTY }            \
-    :: d_step { push_buffer[who] != 0 -> queue = queue | push_buffer[who]; push_buffer[who] = 0 }
+    :: d_step { push_buffer[who] != 0 -> queue = queue | push_buffer[who]; push_buffer[who] = 0 }            \
+    :: d_step { link_buffer[who] != NONE -> linked[link_buffer[who]] = true; link_buffer[who] = NONE }
 
 active proctype memory() {
 end:
@@ -65,147 +78,229 @@ end:
     od
 }
 #else
-#define fence() skip
+#define fence() true
 #define owner_store(value) owner = value
 #define queue_store(blocks) queue = queue | (blocks)
+#define link_store(arena) linked[arena] = true
+#define IS_BEING_CLAIMED false
 #endif
 
 inline mutex_lock(mutex) {
-    fence();
     atomic { !mutex -> mutex = true }
 }
 
 inline mutex_unlock(mutex) {
-    mutex = false
+    atomic { fence() -> mutex = false }
 }
 
+#ifdef COARSE
+#define step atomic
+#else
+#define step
+#endif
+
 inline edit_begin() {
-    assert(editor == NONE);
-    editor = me
+    d_step {
+        assert(editor == NONE);
+        editor = me
+    }
 }
 
 inline edit_end() {
-    assert(editor == me);
-    editor = NONE
-}
-
-inline slab_claim() {
-    fence();
-    touch();
     d_step {
-#ifdef ADOPT_FROZEN
-        claimed = owner == NONE || IS_ARENA(owner) && state[owner] == FROZEN;
-#else
-        claimed = owner == NONE;
-#endif
-        if
-        :: claimed -> owner = me
-        :: else
-        fi
+        assert(editor == me);
+        editor = NONE
     }
 }
 
-inline queue_push_mp(blocks) {
-    touch();
-    assert((queue & (blocks)) == 0 && (free_list & (blocks)) == 0);
-    queue_store(blocks)
-}
-
-inline queue_drain_owned() {
-    touch();
-    d_step { /* batch_pop */
-        batch = queue;
-        queue = 0
-    }
+inline free_list_add(blocks) {
     edit_begin();
-    assert((free_list & batch) == 0);
-    free_list = free_list | batch;
+    d_step {
+        assert((free_list & (blocks)) == 0);
+        free_list = free_list | (blocks);
 #ifndef COUNT_AT_PUSH
-    used = used - COUNT(batch);
+        used = used - COUNT(blocks)
 #endif
-    batch = 0;
+    }
     edit_end()
 }
 
-inline orphans_add() {
-    mutex_lock(orphans_lock);
-    assert(!in_orphans);
-    in_orphans = true;
-    mutex_unlock(orphans_lock)
+#ifdef ADOPT_FROZEN
+#define IS_FROZEN (IS_ARENA(owner) && state[owner] == FROZEN)
+#else
+#define IS_FROZEN false
+#endif
+
+inline slab_claim() {
+    d_step {
+        touch();
+        claimed = (owner == NONE || IS_FROZEN) && !IS_BEING_CLAIMED;
+        if
+        :: claimed -> owner_store(me)
+        :: else
+        fi
+    }
+#ifndef CLAIM_WITHOUT_FENCE
+    fence() /* partner: the fence in outbox_push */
+#endif
+}
+
+inline queue_push_mp(blocks) {
+    d_step {
+        touch();
+        assert((queue & (blocks)) == 0 && (free_list & (blocks)) == 0);
+        queue_store(blocks)
+    }
+}
+
+inline queue_drain_owned() {
+    step {
+        d_step { /* batch_pop */
+            touch();
+            batch = queue;
+            queue = 0
+        }
+        free_list_add(batch);
+        batch = 0
+    }
+}
+
+/* A full slab is in no list: it is of use to nobody until a block is freed into it, by somebody who will
+ * claim it. */
+inline orphans_put() {
+    if
+    :: free_list != 0 && !in_orphans ->
+        mutex_lock(orphans_lock);
+        in_orphans = true;
+        mutex_unlock(orphans_lock)
+    :: else
+    fi
 }
 
 inline orphans_remove() {
-    mutex_lock(orphans_lock);
-    assert(in_orphans);
-    in_orphans = false;
-    mutex_unlock(orphans_lock)
-}
-
-/* One that cannot be claimed is still its releaser's, or somebody's who waits for the lock to take it out. */
-inline orphans_claim() {
-    mutex_lock(orphans_lock);
     if
-#ifdef ADOPT_FROZEN
-    :: in_orphans || IS_ARENA(owner) && state[owner] == FROZEN -> slab_claim()
-#else
-    :: in_orphans -> slab_claim()
-#endif
-    :: else
-    fi;
-    if
-    :: claimed -> in_orphans = false
-    :: else
-    fi;
-    mutex_unlock(orphans_lock)
-}
-
-inline slab_give_up() {
-    touch();
-    assert(queue == 0 && live == 0 && free_list == ALL);
-    owner_store(FREE);
-    fence();
-    units_give()
-}
-
-inline slab_give_up_if_empty() {
-    if
-    :: used == 0 -> slab_give_up()
+    :: in_orphans ->
+        mutex_lock(orphans_lock);
+        in_orphans = false;
+        mutex_unlock(orphans_lock)
     :: else
     fi
+}
+
+/* One that cannot be claimed is still its releaser's, or somebody's who has blocks for it, or who waits for
+ * the lock to take it out. */
+inline orphans_claim() {
+    step {
+        mutex_lock(orphans_lock);
+        if
+        :: in_orphans || IS_FROZEN -> slab_claim()
+        :: else
+        fi;
+        if
+        :: claimed -> in_orphans = false
+        :: else
+        fi;
+        mutex_unlock(orphans_lock)
+    }
+}
+
+/* From owner = FREE on, the units alone pin the descriptor. */
+inline give_up() {
+    d_step {
+        touch();
+        assert(queue == 0 && live == 0 && free_list == ALL);
+        owner_store(FREE)
+    }
+#ifdef GIVE_BEFORE_LOOK
+    units_give();
+#endif
+#ifndef GIVE_UP_WITHOUT_FENCE
+    fence(); /* partner: the fence in post */
+#endif
+#ifndef GIVE_UP_WITHOUT_CALL
+    posted_look();
+#endif
+#ifndef GIVE_BEFORE_LOOK
+    units_give()
+#endif
+}
+
+/* The section is for the look at posted: as soon as owner is NONE, another may claim the slab and give it up.
+ * In the code several slabs share a section and its fence. The queue need not be looked at: who has pushed
+ * and taken us for the owner posts the slab, and looks at owner again. */
+inline release_all() {
+#ifndef RELEASE_OUTSIDE
+    rcu_enter();
+#endif
+    d_step {
+        touch();
+        owner_store(NONE)
+    }
+#ifndef RELEASE_WITHOUT_FENCE
+    fence(); /* partner: the fence in post */
+#endif
+#ifndef RELEASE_WITHOUT_CALL
+    posted_look();
+#endif
+#ifndef RELEASE_OUTSIDE
+    rcu_leave()
+#endif
+}
+
+/* An empty slab is given up, and every other released. The drain is there to have few empty ones among the
+ * released. */
+inline let_go() {
+    queue_drain_owned();
+    if
+    :: step { used == 0 -> orphans_remove() };
+        give_up()
+    :: step { used != 0 -> orphans_put() };
+        release_all()
+    fi
+}
+
+/* What was claimed or drained on the way is let go, or kept. */
+inline settle_claimed() {
+    if
+    :: let_go()
+    :: step { orphans_remove() }
+    fi
+}
+
+/* Until nothing is left to settle, and no post may have come for a slab that was let go. */
+inline slabs_receive() {
+    do
+    :: won ->
+        won = false;
+        settle_claimed()
+    :: !won && called ->
+        called = false;
+        inbox_sweep()
+    :: !won && !called -> break
+    od
 }
 
 inline adopt() {
     orphans_claim();
     if
     :: claimed ->
-        claimed = false;
         queue_drain_owned();
-        slab_give_up_if_empty()
+        claimed = false;
+        won = used == 0
     :: else
-    fi
-}
-
-/* Of the slab that was claimed or drained on the way. */
-inline slabs_arrange_won() {
-    if
-    :: won ->
-        won = false;
-        touch();
-        if
-        :: in_orphans -> orphans_remove()
-        :: else
-        fi;
-        slab_give_up_if_empty()
-    :: else
-    fi
+    fi;
+    slabs_receive()
 }
 
 /* The first half of inbox_notify: claims the slab if it has no owner and drains it if it is ours. Sets
  * target to the arena to post it to, or to NONE: then the units are free, or another has claimed it, who
  * drains it. */
 inline inbox_look() {
-    touch();
-    seen = owner;
+    d_step {
+        touch();
+        seen = owner;
+        target = (IS_ARENA(seen) && seen != me -> seen : NONE)
+    }
     if
 #ifdef DRAIN_WITHOUT_CLAIM
     :: seen == NONE -> queue_drain_owned()
@@ -214,74 +309,47 @@ inline inbox_look() {
 #endif
     :: else
     fi;
-    target = NONE;
     if
     :: claimed || seen == me ->
-        claimed = false;
         queue_drain_owned();
+        claimed = false;
         won = true
-    :: !(claimed || seen == me) && IS_ARENA(seen) -> target = seen
     :: else
     fi;
     seen = NONE
 }
 
+/* A slab without owner is claimed at once, and the blocks, which pin it until then, need no queue. */
 inline outbox_push(blocks) {
-    rcu_enter();
-#ifdef COUNT_AT_PUSH
-    used = used - COUNT(blocks);
-#endif
-    queue_push_mp(blocks);
-#ifdef LOOK_OUTSIDE
-    rcu_leave();
-#endif
-#ifndef PUSH_WITHOUT_FENCE
-    fence(); /* partner: the fence in release */
-#endif
-    inbox_notify();
-#ifndef LOOK_OUTSIDE
-    rcu_leave();
-#endif
-    slabs_arrange_won()
-}
-
-/* The section is for the look at the queue: as soon as owner is NONE, another may claim the slab and give it
- * up. */
-inline release() {
-    do
-    :: queue_drain_owned();
-        if
-        :: used == 0 ->
-            slab_give_up();
-            break
-        :: else
-        fi;
-        orphans_add();
-#ifndef RELEASE_OUTSIDE
+    if
+    :: atomic { owner == NONE -> touch() };
+        slab_claim()
+    :: atomic { owner != NONE -> touch() }
+    fi;
+    if
+    :: claimed ->
+        step { free_list_add(blocks) };
+        queue_drain_owned();
+        claimed = false;
+        won = true
+    :: else ->
         rcu_enter();
+#ifdef COUNT_AT_PUSH
+        used = used - COUNT(blocks);
 #endif
-        touch();
-        owner_store(NONE);
-#ifndef RELEASE_WITHOUT_LOOK
-#ifndef RELEASE_WITHOUT_FENCE
-        fence(); /* partner: the fence in outbox_push */
-#endif
-        touch();
-        if
-        :: queue != 0 -> slab_claim()
-        :: else
-        fi;
-#endif
-#ifndef RELEASE_OUTSIDE
+        queue_push_mp(blocks);
+#ifdef LOOK_OUTSIDE
         rcu_leave();
 #endif
-        if
-        :: !claimed -> break
-        :: claimed ->
-            claimed = false;
-            orphans_remove()
-        fi
-    od
+#ifndef PUSH_WITHOUT_FENCE
+        fence(); /* partner: the fence in slab_claim */
+#endif
+        inbox_notify();
+#ifndef LOOK_OUTSIDE
+        rcu_leave()
+#endif
+    fi;
+    slabs_receive()
 }
 
 /* The program passes a block to the thread that frees it. */
@@ -293,4 +361,11 @@ inline block_take(block) {
 #define blocks_are_conserved()                                                                               \
     assert((live | queue | free_list) == ALL && COUNT(live) + COUNT(queue) + COUNT(free_list) == COUNT(ALL));\
     assert(used == COUNT(live | queue));                                                                     \
-    assert(in_orphans == (owner == NONE))
+    assert(in_orphans == (owner == NONE && free_list != 0))
+
+/* When all threads sleep, none of which is to be counted on: what is pushed has an owner and is posted, and
+ * what is posted is in its owner's inbox. */
+#define no_wake_up_is_lost()                                                                                 \
+    assert(queue == 0 || IS_ARENA(owner) && posted);                                                         \
+    assert(posted == IS_LINKED);                                                                             \
+    assert(!posted || IS_ARENA(owner) && linked[owner])
