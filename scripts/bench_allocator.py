@@ -80,14 +80,15 @@ def system():
 
 
 def installed_peers():
-    """The peers of the distribution, and those of the environment variable PEERS ("NAME=FILE ..." or "FILE ...")."""
-    peers = []
+    """The peers of the distribution, and those of the environment variable PEERS ("NAME=FILE ..." or "FILE ..."), which
+    take the place of what has their name."""
+    peers = {}
     for name, pattern in PEERS.items():
         found = sorted(path for directory in DIRECTORIES for path in glob.glob(os.path.join(directory, pattern)))
         if found:
-            peers.append(Allocator(name, found[0]))
+            peers[name] = Allocator(name, found[0])
     for word in os.environ.get("PEERS", "").split():
         name, _, path = word.rpartition("=")
-        peers.append(Allocator(name or os.path.basename(path).removeprefix("lib").split(".")[0],
-                               os.path.abspath(path)))
-    return peers
+        name = name or os.path.basename(path).removeprefix("lib").split(".")[0]
+        peers[name] = Allocator(name, os.path.abspath(path))
+    return list(peers.values())

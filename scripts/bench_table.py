@@ -8,11 +8,12 @@ from typing import Callable
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """A figure that runs are compared by: `read` takes it from a result."""
+    """A figure that runs are compared by: `read` takes it from a result, if `keyed` by the name that it has there."""
     title: str
     unit: str
     read: Callable
     higher_is_better: bool
+    keyed: bool = False
 
 
 def quartile_spread(values):
@@ -21,6 +22,10 @@ def quartile_spread(values):
         return math.inf
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
     return (high - low) / middle
+
+
+# Builds of Freehold: the one under test, and an earlier one that it is compared with. Neither is a peer.
+OWN, BASE = "freehold", "base"
 
 
 class Comparison:
@@ -35,23 +40,26 @@ class Comparison:
         return None if None in values else statistics.median(values)
 
     def best_peer(self):
-        peers = [name for name in self.values if name != "freehold" and self.median(name) is not None]
+        peers = [name for name in self.values if name not in (OWN, BASE) and self.median(name) is not None]
         choose = max if self.measure.higher_is_better else min
         return choose(peers, key=self.median, default=None)
 
-    def ratio(self):
-        """Freehold over the best peer; None where one is missing or zero."""
-        peer = self.best_peer()
-        if peer is None or not self.median("freehold") or not self.median(peer):
+    def ratio(self, other):
+        """Freehold over another one; None where one is missing or zero."""
+        if other is None or not self.median(OWN) or not self.median(other):
             return None
-        return self.median("freehold") / self.median(peer)
+        return self.median(OWN) / self.median(other)
 
-    def spread(self):
-        """The wider one of Freehold and the best peer."""
-        return max(quartile_spread(self.values[name]) for name in ("freehold", self.best_peer()))
+    def spread(self, other):
+        """The wider one of Freehold and the other one."""
+        return max(quartile_spread(self.values[name]) for name in (OWN, other))
 
-    def is_decided(self):
-        return abs(self.ratio() - 1) > self.spread()
+    def is_decided(self, other):
+        return abs(self.ratio(other) - 1) > self.spread(other)
+
+    def others(self):
+        """What Freehold is set in relation to: the best peer, and its base if there is one."""
+        return [self.best_peer()] + [BASE] * (BASE in self.values)
 
     def cells(self):
         cells = []
@@ -59,10 +67,13 @@ class Comparison:
             median = self.median(name)
             text = "failed" if median is None else figures(median)
             cells.append(f"**{text}**" if name == self.best_peer() else text)
-        if self.ratio() is None:
-            return cells + ["–", "–"]
-        spread = "?" if math.isinf(self.spread()) else f"{self.spread():.0%}"
-        return cells + [f"{self.ratio():.2f}{'' if self.is_decided() else ' ≈'}", spread]
+        for other in self.others():
+            if self.ratio(other) is None:
+                cells += ["–", "–"]
+            else:
+                spread = "?" if math.isinf(self.spread(other)) else f"{self.spread(other):.0%}"
+                cells += [f"{self.ratio(other):.2f}{'' if self.is_decided(other) else ' ≈'}", spread]
+        return cells
 
 
 def figures(value):
@@ -79,14 +90,25 @@ def line(cells):
     return "| " + " | ".join(cells) + " |"
 
 
+def mean_cells(rows):
+    """The geometric mean of the ratios of the rows, for each of what Freehold is set in relation to."""
+    cells = []
+    for others in zip(*(row.others() for row in rows)):
+        ratios = [ratio for row, other in zip(rows, others) if (ratio := row.ratio(other)) is not None]
+        cells += [f"**{geometric_mean(ratios):.2f}**" if len(ratios) > 1 else "", ""]
+    return cells
+
+
 def table(measure, rows):
-    """A Markdown table of {row: Comparison} with the geometric mean of its ratios."""
+    """A Markdown table of {row: Comparison} with the geometric means of its ratios."""
     names = list(next(iter(rows.values())).values)
     better = "higher" if measure.higher_is_better else "lower"
-    ratios = [row.ratio() for row in rows.values() if row.ratio() is not None]
+    relations = [f"freehold / {other}" for other in ["best peer"] + [BASE] * (BASE in names)]
     lines = [f"**{measure.title}**, {measure.unit}; {better} is better.", "",
-             line(["row", *names, "freehold / best peer", "spread"]), line(["---"] + ["--:"] * (len(names) + 2))]
+             line(["row", *names, *(cell for relation in relations for cell in (relation, "spread"))]),
+             line(["---"] + ["--:"] * (len(names) + 2 * len(relations)))]
     lines += [line([name, *row.cells()]) for name, row in rows.items()]
-    if len(ratios) > 1:
-        lines.append(line(["geometric mean", *([""] * len(names)), f"**{geometric_mean(ratios):.2f}**", ""]))
+    means = mean_cells(list(rows.values()))
+    if any(means):
+        lines.append(line(["geometric mean", *([""] * len(names)), *means]))
     return "\n".join(lines) + "\n"

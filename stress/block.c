@@ -48,6 +48,15 @@ void block_misaligned(const struct block *block, size_t alignment) {
                 (void *)block->at, block->size, block->id, alignment, block_address(block->at) % alignment);
 }
 
+void blocks_shuffle(struct block *blocks, uint64_t count, uint64_t *random) {
+    for (uint64_t i = count; i > 1; i--) {
+        uint64_t other = random_below(random, i);
+        struct block block = blocks[i - 1];
+        blocks[i - 1] = blocks[other];
+        blocks[other] = block;
+    }
+}
+
 /* Shell sort: qsort may allocate. */
 static void sort_by_address(const struct block **blocks, uint64_t count) {
     for (uint64_t gap = count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11) {

@@ -105,6 +105,8 @@ void block_take_zeroed(struct block *block, struct worker *worker, size_t size);
 /* By realloc; what fits must have been kept. */
 void block_resize(struct block *block, struct worker *worker, size_t size);
 
+void blocks_shuffle(struct block *blocks, uint64_t count, uint64_t *random);
+
 /* Fails if any two of the blocks overlap; scratch has room for count pointers. */
 void block_check_apart(const struct block *blocks, uint64_t count, const struct block **scratch);
 

@@ -4,11 +4,11 @@
 STRESS_DIR      ?= $(BUILD)/stress
 STRESS_CFLAGS   ?=
 STRESS_LIBS     ?=
-STRESS_NAMES    := larson handoff mixed fixed pipeline churn orphan retire burst forkstorm realloc aligned \
-                   latency replay
+STRESS_NAMES    := larson handoff mixed fixed pipeline churn orphan retire burst pool sleeper \
+                   swarm shuffle scatter pairs buffers expanse drift forkstorm realloc aligned latency replay
 STRESS_PROGRAMS := $(STRESS_NAMES:%=$(STRESS_DIR)/%)
-STRESS_SHARED   := $(patsubst %,$(BUILD)/obj/stress/%.o,stress block batch timeline)
-STRESS_HEADERS  := $(addprefix stress/,stress.h block.h set.h batch.h ring.h trace.h timeline.h)
+STRESS_SHARED   := $(patsubst %,$(BUILD)/obj/stress/%.o,stress block batch phase timeline)
+STRESS_HEADERS  := $(addprefix stress/,stress.h block.h set.h batch.h ring.h phase.h trace.h timeline.h)
 # What the allocator returns is to be checked, not assumed.
 STRESS_BUILTINS := $(patsubst %,-fno-builtin-%,malloc free calloc realloc aligned_alloc posix_memalign memalign)
 

@@ -6,11 +6,14 @@
 #include "ring.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 static uint64_t max = 1000, blocks = 1000, depth = 1000, remote = 50;
+static uint64_t decay = 0, piece = 4096, kept = 0, waits = 1;
 static const char *csv = NULL;
 
 enum call { CALL_MALLOC, CALL_FREE_LOCAL, CALL_FREE_REMOTE, CALLS };
@@ -32,6 +35,10 @@ static const struct option options[] = {
     {"max", OPTION_NUMBER, &max, 1, 1 << 20, "largest block, bytes"},
     {"set", OPTION_NUMBER, &blocks, 1, 1 << 24, "blocks that each thread keeps"},
     {"remote", OPTION_NUMBER, &remote, 0, 100, "percent of the blocks that another thread frees"},
+    {"decay", OPTION_NUMBER, &decay, 0, UINT64_C(1) << 40, "bytes that are made, written and freed before"},
+    {"piece", OPTION_NUMBER, &piece, 16, 1 << 30, "bytes of each block of these"},
+    {"kept", OPTION_NUMBER, &kept, 0, 1 << 20, "one in so many of these is freed at the end only; 0: none"},
+    {"waits", OPTION_NUMBER, &waits, 0, 1, "0: what a thread waits for a processor is no part of a call"},
     {"csv", OPTION_TEXT, &csv, 0, 0, "file for the histograms: call,nanoseconds,calls,share"},
     {0},
 };
@@ -67,8 +74,36 @@ static uint64_t bucket_end(unsigned bucket) {
     return (((uint64_t)bucket % FINE + FINE + 1) << shift) - 1;
 }
 
+/* What this thread has waited for a processor since it last asked, by the kernel's account; a machine that
+ * does other things as well would else be measured in place of the longest calls. */
+static uint64_t waited(void) {
+    static _Thread_local int file = -1;
+    static _Thread_local uint64_t before;
+    if (file < 0) {
+        file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC); /* closed when the process ends */
+    }
+    char text[64] = "";
+    char *second = text;
+    if (pread(file, text, sizeof text - 1, 0) > 0) {
+        strtoull(text, &second, 10); /* nanoseconds on a processor; then those of waiting for one */
+    }
+    uint64_t now = strtoull(second, NULL, 10);
+    uint64_t since = now - before;
+    before = now;
+    return since;
+}
+
+enum {
+    LONG_NS = 10000,
+    WAITS_ASKED = 64
+}; /* a call that may hold a wait; operations after which it is asked */
+
 static void record(enum call call, const struct worker *worker, uint64_t start) {
     uint64_t took = nanoseconds() - start;
+    if (took > LONG_NS && !waits) {
+        uint64_t wait = waited();
+        took = took > wait ? took - wait : 0;
+    }
     struct histogram *histogram = &histograms[call][worker->number];
     histogram->bucket[bucket_of(took)]++;
     histogram->count++;
@@ -96,7 +131,10 @@ static bool work(struct worker *worker) {
     struct ring *out = &rings[(worker->number + 1) % stress.threads];
     struct block *set = sets[worker->number];
     struct block received;
-    for (; worker_budget(worker, 1) > 0; worker_count(worker, 1)) {
+    for (uint64_t i = 0; worker_budget(worker, 1) > 0; worker_count(worker, 1), i++) {
+        if (i % WAITS_ASKED == 0 && !waits) {
+            waited(); /* so that what a long call holds is its own */
+        }
         struct block *block = &set[random_below(&worker->random, blocks)];
         if (block->at != NULL && !(random_below(&worker->random, 100) < remote && ring_push(out, block))) {
             timed_free(block, worker, CALL_FREE_LOCAL);
@@ -112,6 +150,24 @@ static bool work(struct worker *worker) {
         }
     }
     return false;
+}
+
+/* What is free now goes back to the kernel while the clock runs, by whoever does it. */
+static uint64_t leave_to_decay(struct block *pieces) {
+    struct worker maker = {.random = stress.seed | 1};
+    uint64_t count = decay / piece;
+    for (uint64_t i = 0; i < count; i++) {
+        block_take(&pieces[i], &maker, piece);
+        for (size_t offset = 8; offset + 8 < piece; offset += 4096) {
+            pieces[i].at[offset] = 1;
+        }
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        if (kept == 0 || i % kept != 0) {
+            block_free(&pieces[i]);
+        }
+    }
+    return count;
 }
 
 static void sum_histograms(enum call call) {
@@ -181,6 +237,7 @@ static const char *summarize(void) {
     enum { COLUMNS = sizeof columns / sizeof *columns };
     static char keys[2048];
     size_t length = 0;
+    uint64_t worst = 0; /* of all calls */
     printf("%-12s %12s", "nanoseconds", "calls");
     for (int i = 0; i < COLUMNS; i++) {
         printf(" %10s", columns[i].name);
@@ -188,6 +245,7 @@ static const char *summarize(void) {
     for (unsigned call = 0; call < CALLS; call++) {
         sum_histograms((enum call)call);
         const struct histogram *sum = &histograms[call][THREADS_MAX];
+        worst = sum->worst > worst ? sum->worst : worst;
         printf("\n%-12s %12" PRIu64, call_names[call], sum->count);
         for (int i = 0; i < COLUMNS; i++) {
             uint64_t figure = quantile(sum, columns[i].share);
@@ -197,6 +255,7 @@ static const char *summarize(void) {
         }
     }
     printf("\n");
+    snprintf(keys + length, sizeof keys - length, " worst_ns=%" PRIu64, worst);
     return keys;
 }
 
@@ -206,7 +265,12 @@ int main(int argc, char **argv) {
     for (unsigned i = 0; i < stress.threads; i++) {
         sets[i] = stress_map(blocks * sizeof(struct block));
     }
+    struct block *pieces = stress_map((decay / piece + 1) * sizeof *pieces);
+    uint64_t count = leave_to_decay(pieces);
     stress_run(work, NULL);
+    for (uint64_t i = 0; kept > 0 && i < count; i += kept) {
+        block_free(&pieces[i]);
+    }
     for (unsigned i = 0; i < stress.threads; i++) {
         for (struct block block; ring_pop(&rings[i], &block);) {
             block_free(&block);
@@ -216,5 +280,5 @@ int main(int argc, char **argv) {
     if (csv != NULL) {
         write_csv();
     }
-    stress_result(" clock_ns=%" PRIu64 "%s", clock_cost(), keys);
+    stress_result(" decay=%" PRIu64 " clock_ns=%" PRIu64 "%s", decay, clock_cost(), keys);
 }

@@ -7,15 +7,20 @@
 
 #include <inttypes.h>
 
-static uint64_t max = 16 * MIB;
+static uint64_t max = 16 * MIB, written = 0;
+static const char *pattern_text = "all";
 
 enum pattern { APPEND, GROW_BY_HALF, DOUBLE, SHRINK, ANY, PATTERNS };
+static const char *const pattern_names[] = {"append", "half", "double", "shrink", "any", "all"};
+static unsigned chosen; /* PATTERNS: all */
 enum { BLOCKS = 4 * PATTERNS, APPEND_LAST = 64 * KIB, ANY_LOG_MAX = 18, SHRINK_FIRST = MIB };
 
 static struct block sets[THREADS_MAX][BLOCKS];
 
 static const struct option options[] = {
     {"max", OPTION_NUMBER, &max, 1, UINT64_C(1) << 40, "size that a doubling block reaches, bytes"},
+    {"pattern", OPTION_TEXT, &pattern_text, 0, 0, "append, half, double, shrink, any, or all of them"},
+    {"written", OPTION_NUMBER, &written, 0, 1, "1: what a block grows by is written, as programs do"},
     {0},
 };
 
@@ -53,10 +58,28 @@ static size_t next_size(enum pattern pattern, size_t size, uint64_t *random) {
     }
 }
 
+static void read_pattern(void) {
+    while (chosen <= PATTERNS && strcmp(pattern_text, pattern_names[chosen]) != 0) {
+        chosen++;
+    }
+    if (chosen > PATTERNS) {
+        stress_usage("pattern: '%s' is not append, half, double, shrink, any or all", pattern_text);
+    }
+}
+
+/* All but the ends, which tell what block it is. */
+static void write_growth(const struct block *block, size_t before) {
+    if (written && stress.verify != VERIFY_FULL && block->size > before + 16) {
+        memset(block->at + before + 8, (int)block->id, block->size - before - 16);
+    }
+}
+
 static void step(struct block *block, enum pattern pattern, struct worker *worker) {
-    size_t size = block->at == NULL ? 0 : next_size(pattern, block->size, &worker->random);
+    size_t before = block->at == NULL ? 0 : block->size;
+    size_t size = before == 0 ? 0 : next_size(pattern, before, &worker->random);
     if (size > 0) {
         block_resize(block, worker, size);
+        write_growth(block, before);
         return;
     }
     if (block->at != NULL) {
@@ -69,7 +92,7 @@ static bool work(struct worker *worker) {
     struct block *blocks = sets[worker->number];
     while (worker_budget(worker, 1) > 0) {
         uint64_t i = random_below(&worker->random, BLOCKS);
-        step(&blocks[i], (enum pattern)(i % PATTERNS), worker);
+        step(&blocks[i], (enum pattern)(chosen < PATTERNS ? chosen : i % PATTERNS), worker);
         worker_count(worker, 1);
     }
     for (int i = 0; i < BLOCKS; i++) {
@@ -82,6 +105,7 @@ static bool work(struct worker *worker) {
 
 int main(int argc, char **argv) {
     stress_start(&program, argc, argv);
+    read_pattern();
     stress_run(work, NULL);
-    stress_result(" max=%" PRIu64, max);
+    stress_result(" max=%" PRIu64 " pattern=%s", max, pattern_text);
 }

@@ -17,6 +17,12 @@ static inline struct set set_map(uint64_t count, size_t min, size_t max) {
     return (struct set){stress_map(count * sizeof(struct block)), count, min, max};
 }
 
+/* As many blocks as make up so many bytes; their records are resident, and so no part of what comes later. */
+static inline struct set set_map_bytes(uint64_t bytes, size_t min, size_t max) {
+    uint64_t count = bytes / ((min + max + 1) / 2) + 1;
+    return (struct set){stress_map_resident(count * sizeof(struct block)), count, min, max};
+}
+
 static inline size_t set_size(const struct set *set, uint64_t *random) {
     return set->min + random_below(random, set->max - set->min + 1);
 }

@@ -221,13 +221,35 @@ static uint64_t peak_rss_kib(void) {
     return peak > seen ? peak : seen;
 }
 
-void *stress_map(size_t bytes) {
-    void *memory =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+uint64_t stress_mappings(void) {
+    char text[4096];
+    uint64_t lines = 0;
+    int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    for (ssize_t length; file >= 0 && (length = read(file, text, sizeof text)) > 0;) {
+        for (ssize_t i = 0; i < length; i++) {
+            lines += text[i] == '\n';
+        }
+    }
+    if (file >= 0) {
+        close(file);
+    }
+    return lines;
+}
+
+static void *map(size_t bytes, int flags) {
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
     if (memory == MAP_FAILED) {
         stress_fail("no memory for %zu bytes of tables", bytes);
     }
     return memory;
+}
+
+void *stress_map(size_t bytes) {
+    return map(bytes, MAP_NORESERVE);
+}
+
+void *stress_map_resident(size_t bytes) {
+    return map(bytes, MAP_POPULATE);
 }
 
 /* Workers */

@@ -44,6 +44,7 @@
 
 #define KIB UINT64_C(1024)
 #define MIB (KIB * KIB)
+#define GIB (KIB * MIB)
 
 enum { THREADS_MAX = 1024, CACHE_LINES = 128 };
 
@@ -122,7 +123,10 @@ uint64_t stress_number(const char *text, const char *name, uint64_t min, uint64_
 
 double stress_clock(void); /* seconds */
 uint64_t stress_rss_kib(void);
+uint64_t stress_mappings(void); /* of the process, by the kernel's count */
 void *stress_map(size_t bytes); /* zeroed memory that is not the allocator's */
+void *stress_map_resident(
+    size_t bytes); /* the same, all there from the start, so that it adds to no figure later */
 
 /* True once workers shall end. */
 bool stress_stopped(void);
