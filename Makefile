@@ -16,14 +16,16 @@ WARNINGS    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prot
 CFLAGS      ?= -O2 -g
 COMMON      := -std=gnu11 $(WARNINGS) -Iinclude -D_GNU_SOURCE -pthread
 # initial-exec: the preload is there from the start, and a TLS access is one load. No builtin malloc: the
-# compiler must not reason about the functions that are being defined.
+# compiler must not reason about the functions that are being defined. No PLT: everything is bound at once.
 LIB_CFLAGS  := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
-               -fno-builtin-realloc -fno-builtin-free -fexceptions -fno-semantic-interposition -Ilib
+               -fno-builtin-realloc -fno-builtin-free -fexceptions -fno-semantic-interposition -fno-plt -Ilib
 LIB_LDFLAGS := -Wl,-z,now,-z,relro,-z,nodelete,--no-undefined -Wl,--version-script=lib/exports.map
 
 LIB_SOURCES := $(wildcard lib/*.c lib/*/*.c)
 LIB_HEADERS := $(wildcard lib/*.h lib/*.def lib/*/*.h include/*.h)
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/obj/%.o)
+# These replace functions of the C library and call the originals, which a static program has not.
+SHARED_ONLY := $(BUILD)/obj/lib/key.o $(BUILD)/obj/lib/loader.o
 
 # V=1 shows the commands.
 ifneq ($(V),1)
@@ -36,12 +38,12 @@ all: $(BUILD)/libfreehold.so $(BUILD)/libfreehold.a $(BUILD)/freehold.pc
 $(BUILD)/obj/%.o: %.c $(LIB_HEADERS) Makefile | packages
 	@mkdir -p $(@D)
 	@echo "  $(CC) $<"
-	$(CC) $(COMMON) $(CFLAGS) $(LIB_CFLAGS) -c -o $@ $<
+	$(CC) $(COMMON) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) -c -o $@ $<
 
 $(BUILD)/libfreehold.so: $(LIB_OBJECTS) lib/exports.map
-	$(CC) $(CFLAGS) -shared -Wl,-soname,libfreehold.so.0 $(LIB_LDFLAGS) -o $@ $(LIB_OBJECTS) -pthread -lurcu-bp
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libfreehold.so.0 $(LIB_LDFLAGS) -o $@ $(LIB_OBJECTS) -pthread
 
-$(BUILD)/libfreehold.a: $(LIB_OBJECTS)
+$(BUILD)/libfreehold.a: $(filter-out $(SHARED_ONLY),$(LIB_OBJECTS))
 	@rm -f $@
 	$(AR) rcs $@ $^
 

@@ -50,14 +50,14 @@ FH_API void *fh_realloc(void *block, size_t size);
 FH_API void *fh_reallocarray(void *block, size_t count, size_t size);
 
 /* POSIX posix_memalign: alignment is a power of two and a multiple of sizeof(void *). Returns 0, EINVAL or
- * ENOMEM, leaves errno alone, and writes *block only on success. */
+ * ENOMEM (which is in errno, too, as with glibc), and writes *block only on success. */
 FH_API int fh_posix_memalign(void **block, size_t alignment, size_t size);
 
 /* C17 aligned_alloc: alignment is a power of two, else NULL with errno EINVAL; size need not be a multiple.
  */
 FH_API void *fh_aligned_alloc(size_t alignment, size_t size);
 
-/* glibc memalign: an alignment that is no power of two is rounded up to one. */
+/* glibc memalign: an alignment that is no power of two is rounded up to one; one over 2^63 is EINVAL. */
 FH_API void *fh_memalign(size_t alignment, size_t size);
 
 /* glibc valloc and pvalloc: aligned to a page; pvalloc rounds size up to whole pages. */
@@ -76,11 +76,15 @@ FH_API void fh_free_aligned_sized(void *block, size_t alignment, size_t size);
  * the calling thread's caches along. pad is accepted and ignored. Returns 1 if anything was given back. */
 FH_API int fh_malloc_trim(size_t pad);
 
-/* glibc mallopt: accepted and without effect; returns 1 (options are FREEHOLD_* environment variables). */
+/* glibc mallopt: every parameter is accepted and none has an effect, for there is nothing here that they
+ * could mean: options are FREEHOLD_* environment variables. M_MMAP_THRESHOLD and M_MMAP_MAX, M_TRIM_THRESHOLD
+ * and M_TOP_PAD, M_ARENA_MAX and M_ARENA_TEST, M_CHECK_ACTION and M_PERTURB return 1; M_MXFAST returns 0 out
+ * of glibc's range. */
 FH_API int fh_mallopt(int parameter, int value);
 
 /* glibc mallinfo2, mallinfo, malloc_stats and malloc_info, with the figures of fh_counters. The structs are
- * glibc's, see <malloc.h>. */
+ * glibc's, see <malloc.h>, and so are the elements of malloc_info's document: one heap, and what it has free
+ * counted by SuperSlab, huge blocks by 4 MiB. The counters follow in an element <freehold>. */
 FH_API struct mallinfo2 fh_mallinfo2(void);
 FH_API struct mallinfo fh_mallinfo(void);
 FH_API void fh_malloc_stats(void);
@@ -103,13 +107,13 @@ struct fh_counts {
     uint64_t arenas_started;  /* threads that have been given an arena */
     uint64_t superslabs_made; /* SuperSlabs mapped */
     uint64_t retirements;     /* SuperSlabs unregistered */
-    uint64_t unmappings;      /* SuperSlabs unmapped after their grace periods */
+    uint64_t unmappings;      /* SuperSlabs whose granules were freed after their grace periods */
     uint64_t grace_periods;   /* RCU grace periods run */
     uint64_t limbo_bytes;     /* address space that waits for a grace period, bytes */
     uint64_t purged_bytes;    /* given back to the kernel so far, bytes */
     uint64_t superslab_bytes; /* address space of the registered SuperSlabs, bytes */
     uint64_t huge_bytes;      /* live huge blocks, bytes */
-    uint64_t huge_kept_bytes; /* freed huge blocks kept for reuse, bytes */
+    uint64_t kept_bytes;      /* freed granules kept for reuse, as far as they were used, bytes */
     uint64_t large_bytes;     /* live large blocks, bytes */
     uint64_t used_bytes;      /* small blocks that are live, cached or in flight, bytes */
 };

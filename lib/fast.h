@@ -33,7 +33,7 @@ static inline void fast_free(void *address) {
     struct entry entry = registry_entry(address);
     struct arena *owner = atomic_load_explicit(&entry.leaf->owners[entry.index], memory_order_relaxed);
     if (unlikely(owner != thread.arena)) {
-        arena_free_elsewhere(address, entry);
+        arena_free_elsewhere(address, entry, owner);
         return;
     }
     struct block *block = address;

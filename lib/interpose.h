@@ -23,8 +23,9 @@ static inline void interpose_check(void) {
         report_sanitizer();
 }
 
+/* Weak, so that a program that links the archive may define one of them itself. */
 #define INTERPOSE_AS(type, name, target, parameters)                                                         \
-    extern __attribute__((visibility("default"), alias(#target))) type name parameters;
+    extern __attribute__((visibility("default"), weak, alias(#target))) type name parameters;
 #endif
 
 #define INTERPOSE(type, name, parameters) INTERPOSE_AS(type, name, fh_##name, parameters)

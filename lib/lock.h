@@ -8,12 +8,12 @@
 #include "thread.h"
 
 static inline void lock_take(pthread_mutex_t *lock) {
-    if (likely(!thread.forking))
+    if (likely(thread.state != THREAD_FORKING))
         pthread_mutex_lock(lock);
 }
 
 static inline void lock_give(pthread_mutex_t *lock) {
-    if (likely(!thread.forking))
+    if (likely(thread.state != THREAD_FORKING))
         pthread_mutex_unlock(lock);
 }
 

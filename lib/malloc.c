@@ -77,6 +77,16 @@ static bool is_to_be_resized(size_t usable, size_t size) {
     return size > usable || size < kept;
 }
 
+/* Where it is, or by moving its pages; NULL if neither can be done. */
+static void *resize(void *block, size_t usable, size_t size) {
+    void *resized = memcheck_runs ? NULL : block;
+    if (resized != NULL && is_to_be_resized(usable, size))
+        resized = arena_resize(block, size);
+    if (resized != NULL)
+        shadow_resized(block, resized, size);
+    return resized;
+}
+
 void *fh_realloc(void *block, size_t size) {
     if (block == NULL)
         return fh_malloc(size);
@@ -86,15 +96,15 @@ void *fh_realloc(void *block, size_t size) {
     }
     size_t usable = arena_block_size(block, "realloc");
     size_t used = shadow_size(block, usable);
-    void *resized = memcheck_runs ? NULL : block;
-    if (resized != NULL && is_to_be_resized(usable, size))
-        resized = arena_resize(block, size);
+    void *resized = resize(block, usable, size);
+    if (resized != NULL)
+        return resized;
+    resized = move(block, used, size);
+    /* What was purged for the copy may do for the block alone; one that could not be made shorter is long
+     * enough. */
     if (resized == NULL)
-        resized = move(block, used, size);
-    else
-        shadow_resized(block, resized, size);
-    /* A block that could not be made shorter is long enough. */
-    return resized != NULL || size > usable ? resized : block;
+        resized = size > usable ? resize(block, usable, size) : block;
+    return resized;
 }
 
 void *fh_reallocarray(void *block, size_t count, size_t size) {
@@ -120,11 +130,9 @@ static void *allocate_aligned(size_t alignment, size_t size) {
 int fh_posix_memalign(void **block, size_t alignment, size_t size) {
     if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
         return EINVAL;
-    int error = errno;
     void *allocated = allocate_aligned(alignment, size);
-    errno = error;
     if (allocated == NULL)
-        return ENOMEM;
+        return ENOMEM; /* errno as well, which POSIX leaves open: there are programs that print it */
     *block = allocated;
     return 0;
 }
@@ -138,7 +146,7 @@ void *fh_aligned_alloc(size_t alignment, size_t size) {
 }
 
 void *fh_memalign(size_t alignment, size_t size) {
-    if (alignment > (size_t)PTRDIFF_MAX / 2 + 1) {
+    if (alignment > (size_t)PTRDIFF_MAX + 1) {
         errno = EINVAL;
         return NULL;
     }
@@ -188,10 +196,9 @@ int fh_malloc_trim(size_t pad) {
     return purged_bytes() != before;
 }
 
+/* glibc refuses one value of one parameter, and takes whatever it does not know. */
 int fh_mallopt(int parameter, int value) {
-    (void)parameter;
-    (void)value;
-    return 1;
+    return parameter != M_MXFAST || (value >= 0 && (size_t)value <= 80 * sizeof(size_t) / 4);
 }
 
 void fh_check(void) {
@@ -202,7 +209,6 @@ INTERPOSE(void *, malloc, (size_t))
 INTERPOSE(void, free, (void *))
 INTERPOSE(void *, calloc, (size_t, size_t))
 INTERPOSE(void *, realloc, (void *, size_t))
-INTERPOSE(void *, reallocarray, (void *, size_t, size_t))
 INTERPOSE(int, posix_memalign, (void **, size_t, size_t))
 INTERPOSE(void *, aligned_alloc, (size_t, size_t))
 INTERPOSE(void *, memalign, (size_t, size_t))
@@ -211,6 +217,15 @@ INTERPOSE(void *, pvalloc, (size_t))
 INTERPOSE(size_t, malloc_usable_size, (void *))
 INTERPOSE(int, malloc_trim, (size_t))
 INTERPOSE(int, mallopt, (int, int))
-INTERPOSE(void, free_sized, (void *, size_t))
-INTERPOSE(void, free_aligned_sized, (void *, size_t, size_t))
 INTERPOSE_AS(void, cfree, fh_free, (void *))
+
+/* glibc's second names, for programs that wrap the first. */
+INTERPOSE_AS(void *, __libc_malloc, fh_malloc, (size_t))
+INTERPOSE_AS(void, __libc_free, fh_free, (void *))
+INTERPOSE_AS(void *, __libc_calloc, fh_calloc, (size_t, size_t))
+INTERPOSE_AS(void *, __libc_realloc, fh_realloc, (void *, size_t))
+INTERPOSE_AS(void *, __libc_memalign, fh_memalign, (size_t, size_t))
+INTERPOSE_AS(void *, __libc_valloc, fh_valloc, (size_t))
+INTERPOSE_AS(void *, __libc_pvalloc, fh_pvalloc, (size_t))
+INTERPOSE_AS(int, __libc_mallopt, fh_mallopt, (int, int))
+INTERPOSE_AS(int, __posix_memalign, fh_posix_memalign, (void **, size_t, size_t))

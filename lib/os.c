@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "os.h"
 
-#include <linux/membarrier.h>
+#include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "shadow.h"
 #include "tuning.h"
@@ -16,21 +15,20 @@
  * whole address space, and the registry with it. */
 static _Atomic uintptr_t next_place;
 
-static void *map(void *hint, size_t length, int protection) {
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | (protection == PROT_NONE ? MAP_NORESERVE : 0);
-    void *address = mmap(hint, length, protection, flags, -1, 0);
+static void *map(void *hint, size_t length, int flags) {
+    void *address = mmap(hint, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
     return address == MAP_FAILED ? NULL : address;
 }
 
-static void *map_aligned(size_t length, size_t alignment, int protection) {
+static void *map_aligned(size_t length, size_t alignment, int flags) {
     uintptr_t place = atomic_load_explicit(&next_place, memory_order_relaxed);
     uintptr_t hint = place > length + alignment ? (place - length) & ~(alignment - 1) : 0;
-    char *address = map((void *)hint, length, protection);
+    char *address = map((void *)hint, length, flags);
     if (address == NULL)
         return NULL;
     if (((uintptr_t)address & (alignment - 1)) != 0) {
         munmap(address, length);
-        address = map(NULL, length + alignment, protection);
+        address = map(NULL, length + alignment, flags);
         if (address == NULL)
             return NULL;
         size_t before = -(uintptr_t)address & (alignment - 1);
@@ -45,15 +43,15 @@ static void *map_aligned(size_t length, size_t alignment, int protection) {
 }
 
 void *os_map(size_t length) {
-    return map(NULL, length, PROT_READ | PROT_WRITE);
+    return map(NULL, length, 0);
 }
 
 void *os_map_aligned(size_t length, size_t alignment) {
-    return map_aligned(length, alignment, PROT_READ | PROT_WRITE);
+    return map_aligned(length, alignment, 0);
 }
 
-void *os_reserve_aligned(size_t length, size_t alignment) {
-    return map_aligned(length, alignment, PROT_NONE);
+void *os_reserve(size_t length, size_t alignment) {
+    return map_aligned(length, alignment, MAP_NORESERVE);
 }
 
 bool os_unmap(void *address, size_t length) {
@@ -80,27 +78,48 @@ bool os_resize(void *address, size_t old_length, size_t new_length) {
     return shadow_can_grow() && mremap(address, old_length, new_length, 0) != MAP_FAILED;
 }
 
-bool os_move(void *address, size_t old_length, void *target, size_t new_length) {
-    shadow_unmapped(address, old_length);
-    return mremap(address, old_length, new_length, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
+int os_move(void *address, size_t length, void *target, bool keep) {
+    int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0);
+    if (mremap(address, length, length, flags, target) == MAP_FAILED)
+        return errno;
+    shadow_moved(address, target, length);
+    return 0;
 }
 
+bool os_is_denied(int error) {
+    return error == EPERM || error == EACCES || error == ENOSYS || error == EINVAL;
+}
+
+bool os_renew(void *address, size_t length) {
+    return map(address, length, MAP_FIXED | MAP_NORESERVE) != NULL;
+}
+
+/* A kernel that does not know the flag takes the address for a hint. */
+bool os_map_at(void *address, size_t length) {
+    void *mapped = map(address, length, MAP_FIXED_NOREPLACE | MAP_NORESERVE);
+    if (mapped != NULL && mapped != address)
+        munmap(mapped, length);
+    return mapped == address;
+}
+
+/* A sandbox may know no gettid. The C library knows the number, and writes it into every mutex that is taken.
+ */
 uint32_t os_thread_id(void) {
-    return (uint32_t)syscall(SYS_gettid);
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&mutex);
+    int owner = mutex.__data.__owner;
+    pthread_mutex_unlock(&mutex);
+    return (uint32_t)owner;
 }
 
 uint64_t os_clock(void) {
-    struct timespec now;
+    struct timespec now = {0, 0};
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-uint64_t os_thread_time(void) {
-    struct timespec used;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
-}
-
-bool os_has_membarrier(void) {
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+uint64_t os_fine_clock(void) {
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }

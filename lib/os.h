@@ -15,8 +15,8 @@ void *os_map(size_t length);
 /* Maps length zeroed bytes at a multiple of alignment (a power of two, at least UNIT). */
 void *os_map_aligned(size_t length, size_t alignment);
 
-/* Reserves address space as os_map_aligned does, without access and without memory. */
-void *os_reserve_aligned(size_t length, size_t alignment);
+/* The same, and the kernel counts no memory for it until it is used. */
+void *os_reserve(size_t length, size_t alignment);
 
 /* Ends a mapping. false if the kernel has no room for the split of a mapping. */
 bool os_unmap(void *address, size_t length);
@@ -30,19 +30,25 @@ void os_advise_huge_pages(void *address, size_t length, bool wanted);
 /* Makes the mapping longer or shorter where it is; false if it cannot. */
 bool os_resize(void *address, size_t old_length, size_t new_length);
 
-/* Moves the pages to target, which replaces the reservation of new_length bytes there. */
-bool os_move(void *address, size_t old_length, void *target, size_t new_length);
+/* Moves the pages of a mapping over those of another one at target; where they were stays mapped, without
+ * pages, if keep. Returns 0 or what errno says; os_is_denied of it: nothing has been done. */
+int os_move(void *address, size_t length, void *target, bool keep);
+bool os_is_denied(int error);
+
+/* Replaces part of a reservation by a new one, without pages. */
+bool os_renew(void *address, size_t length);
+
+/* Maps length bytes at address, if nothing is there. */
+bool os_map_at(void *address, size_t length);
 
 /* The kernel's number of the calling thread. */
 uint32_t os_thread_id(void);
 
-/* Milliseconds of a clock that only goes forward, coarse and cheap. */
+/* Milliseconds of a clock that only goes forward, coarse and cheap; where it cannot be read it stands still.
+ * As a rule neither clock is a system call. */
 uint64_t os_clock(void);
 
-/* Nanoseconds of processor time that the calling thread has used. */
-uint64_t os_thread_time(void);
-
-/* Whether the membarrier system call still works: a sandbox may take it away while the process runs. */
-bool os_has_membarrier(void);
+/* The same in nanoseconds, exact. */
+uint64_t os_fine_clock(void);
 
 #endif

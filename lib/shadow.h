@@ -42,6 +42,13 @@ static inline void shadow_unmapped(void *address, size_t length) {
     (void)length;
 }
 
+/* Pages have been moved to another address. */
+static inline void shadow_moved(void *address, void *target, size_t length) {
+    (void)address;
+    (void)target;
+    (void)length;
+}
+
 /* Whether a mapping may grow where it is. */
 static inline bool shadow_can_grow(void) {
     return true;

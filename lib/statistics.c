@@ -13,6 +13,7 @@
 #include "superslab/large.h"
 #include "superslab/limbo.h"
 #include "superslab/purge.h"
+#include "superslab/region.h"
 #include "superslab/size_class.h"
 #include "superslab/superslab.h"
 
@@ -38,7 +39,7 @@
     DO(purged_bytes)                                                                                         \
     DO(superslab_bytes)                                                                                      \
     DO(huge_bytes)                                                                                           \
-    DO(huge_kept_bytes)                                                                                      \
+    DO(kept_bytes)                                                                                           \
     DO(large_bytes)                                                                                          \
     DO(used_bytes)
 
@@ -69,14 +70,14 @@ void fh_counters(struct fh_counts *counters) {
         .arenas_started = sum.starts,
         .superslabs_made = superslabs_made(),
         .retirements = limbo_added(),
-        .unmappings = limbo_unmapped(),
+        .unmappings = limbo_freed(),
         .grace_periods = limbo_grace_periods(),
         .limbo_bytes = limbo_bytes(),
         .purged_bytes = purged_bytes(),
         .superslab_bytes = superslabs_now() * SUPERSLAB,
         .huge_bytes = huge_bytes(),
-        .huge_kept_bytes = huge_kept_bytes(),
-        .large_bytes = large_bytes(),
+        .kept_bytes = region_loose_bytes(),
+        .large_bytes = large_bytes() - sum.kept_runs,
         .used_bytes = used_bytes(&sum),
     };
 }
@@ -89,16 +90,22 @@ void fh_malloc_stats(void) {
 #undef FIGURE
 }
 
+/* Huge blocks are counted by what they are cut from. */
+static uint64_t granules(uint64_t bytes) {
+    return (bytes + GRANULE - 1) / GRANULE;
+}
+
 struct mallinfo2 fh_mallinfo2(void) {
     struct fh_counts counters;
     fh_counters(&counters);
     uint64_t used = counters.used_bytes + counters.large_bytes;
     return (struct mallinfo2){
         .arena = counters.superslab_bytes,
+        .hblks = granules(counters.huge_bytes),
         .hblkhd = counters.huge_bytes,
         .uordblks = used,
         .fordblks = counters.superslab_bytes > used ? counters.superslab_bytes - used : 0,
-        .keepcost = counters.huge_kept_bytes,
+        .keepcost = counters.kept_bytes,
     };
 }
 
@@ -110,6 +117,7 @@ struct mallinfo fh_mallinfo(void) {
     struct mallinfo2 info = fh_mallinfo2();
     return (struct mallinfo){
         .arena = to_int(info.arena),
+        .hblks = to_int(info.hblks),
         .hblkhd = to_int(info.hblkhd),
         .uordblks = to_int(info.uordblks),
         .fordblks = to_int(info.fordblks),
@@ -117,20 +125,45 @@ struct mallinfo fh_mallinfo(void) {
     };
 }
 
+static void put_total(FILE *stream, const char *type, size_t count, size_t bytes) {
+    fprintf(stream, "<total type=\"%s\" count=\"%zu\" size=\"%zu\"/>\n", type, count, bytes);
+}
+
+/* What a heap has of the system, in glibc's words: all of it may be written to, and there is no other. */
+static void put_system(FILE *stream, size_t bytes) {
+    static const char *const elements[][2] = {
+        {"system", "current"}, {"system", "max"}, {"aspace", "total"}, {"aspace", "mprotect"}};
+    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
+        fprintf(stream, "<%s type=\"%s\" size=\"%zu\"/>\n", elements[i][0], elements[i][1], bytes);
+}
+
 int fh_malloc_info(int options, FILE *stream) {
     struct fh_counts counters;
     if (options != 0)
         return EINVAL;
     fh_counters(&counters);
-    fprintf(stream, "<malloc version=\"freehold-%s\">\n", fh_version());
+    struct mallinfo2 info = fh_mallinfo2();
+    size_t superslabs = info.arena / SUPERSLAB;
+    /* One heap, for blocks move between threads; its free memory is counted by SuperSlab. */
+    fprintf(stream, "<malloc version=\"1\">\n<heap nr=\"0\">\n<sizes>\n</sizes>\n");
+    put_total(stream, "fast", 0, 0);
+    put_total(stream, "rest", superslabs, info.fordblks);
+    put_system(stream, info.arena);
+    fprintf(stream, "</heap>\n");
+    put_total(stream, "fast", 0, 0);
+    put_total(stream, "rest", superslabs, info.fordblks);
+    put_total(stream, "mmap", info.hblks, info.hblkhd);
+    put_system(stream, info.arena);
+    fprintf(stream, "<freehold version=\"%s\">\n", fh_version());
 #define FIGURE(name)                                                                                         \
     fprintf(stream, "<counter name=\"%s\" value=\"%llu\"/>\n", #name, (unsigned long long)counters.name);
     EACH_COUNTER(FIGURE)
 #undef FIGURE
-    return fprintf(stream, "</malloc>\n") < 0 ? -1 : 0;
+    return fprintf(stream, "</freehold>\n</malloc>\n") < 0 ? -1 : 0;
 }
 
 INTERPOSE(struct mallinfo2, mallinfo2, (void))
 INTERPOSE(void, malloc_stats, (void))
 INTERPOSE(int, malloc_info, (int, FILE *))
 INTERPOSE(struct mallinfo, mallinfo, (void))
+INTERPOSE_AS(struct mallinfo, __libc_mallinfo, fh_mallinfo, (void))

@@ -14,29 +14,66 @@
 #define CLASSES          73u            /* size classes, 16 B to SMALL_MAX, from 1 on */
 #define SMALL_MAX        32768u         /* bytes: the largest size class */
 #define TINY_MAX         1024u          /* bytes: sizes up to it find their class in thread-local storage */
-#define LARGE_MAX        (2ul << 20)    /* bytes: above it a block has a mapping of its own */
+#define LARGE_MAX        (2ul << 20)    /* bytes: above it a block has granules of its own */
 #define SLAB_BLOCKS      8u             /* blocks that a slab holds at least */
 #define COLOR_MAX        1024u          /* bytes: slabs of larger blocks all start at the unit's start */
 #define COLOR_STEP       64u            /* bytes between the starts of two slabs */
 #define CARVE            4096u          /* bytes: carved at once, at most */
-#define CARVE_BLOCKS     16u            /* blocks: carved at first from a new slab */
+#define EMPTY_MOST       4u             /* empty SuperSlabs that exiting threads leave as they are */
 #define PURGE_AT_ONCE    (32ul << 20)   /* bytes: purged by one slow path, about */
-#define OUTBOX_SLOTS     64u /* slabs in an outbox: the bits of outbox_used, and the units of a SuperSlab */
-#define OUTBOX_BATCH     32u /* blocks of a full batch */
-#define OUTBOX_BYTES     16384u /* bytes: likewise, of larger blocks */
-#define ADDRESS_BITS     48u    /* of a user's pointer */
-#define LEAF_BITS        16u    /* of the registry: a leaf covers 4 GiB by unit */
+#define OUTBOX_BLOCKS    1024u          /* blocks in an outbox */
+#define OUTBOX_BYTES     (256u << 10)   /* bytes: likewise, of larger blocks, if an arena's share is large */
+#define OUTBOX_LEAST     SMALL_MAX      /* bytes: if it is small */
+#define OUTBOX_SHARE     64u            /* one part in so many of it */
+#define OUTBOX_TABLE     (2ul * OUTBOX_BLOCKS)
+#define SHARE_ALL        (40ul << 20) /* bytes: of slabs that all arenas together may own */
+#define SHARE_MOST       (16ul << 20) /* bytes: that one may own */
+#define SHARE_LEAST      (64ul << 10) /* bytes: that each may, however many there are */
+#define CACHE_SHARE      4u           /* the quotas of its caches are one part in so many of that */
+#define CACHE_LEAST      ((uint64_t)CLASSES * SMALL_MAX) /* bytes: first quotas of all classes, at most */
+#define FILL_MOST        4u    /* quotas: a slab's free list up to that is taken whole */
+#define HELD_MOST        8u    /* quotas: blocks that a cache and its spare one hold at most */
+#define QUOTA_SHARE      1024u /* a class's first quota is one part in so many of the share */
+#define QUOTA_LEAST      1024u /* bytes: of it */
+#define QUOTA_BLOCKS     16u   /* blocks: of it, at most */
+#define TIDY_BLOCKS      256   /* blocks that pass slow paths between two looks at the clock */
+#define TIDY_LARGE       64    /* blocks that a large or huge one stands for there */
+#define TIDY_CHANGE      4     /* and a slab that was full, or has become empty */
+#define ORPHAN_BINS      4u    /* lists of the orphans of a class, by how full they are */
+#define ORPHAN_LOCKS     32u   /* for the orphans of all classes; ThreadSanitizer knows 64 held at a time */
+#define ORPHAN_TRIES     8u    /* orphans that an adopter tries to claim in one list */
+#define LET_GO_AT_ONCE   16u   /* slabs that are released with one fence */
+#define KEEP_BLOCKS      4u    /* a slab that was claimed for so many blocks is kept */
+#define KEEP_PART        8u    /* or for one part in so many of its blocks */
+#define REFILL_SLABS     8u    /* slabs that one refill takes from */
+#define ADDRESS_BITS     48u   /* of a user's pointer */
+#define LEAF_BITS        16u   /* of the registry: a leaf covers 4 GiB by unit */
 #define ROOT_BITS        (ADDRESS_BITS - UNIT_SHIFT - LEAF_BITS)
 #define SLOTS_CHUNK      1024u /* slots of the SuperSlab table that are mapped at once */
 #define SLOTS_CHUNKS     1024u /* so that the table reaches 4 TiB */
 #define HUGE_PAGES_SWELL 8u    /* what huge pages waste is one part in so many of the process at most */
+#define RCU_PATIENCE     1000u /* looks at readers that stay, before a grace period is given up */
 #define FRESH_FREES      4u    /* frees of a thread that never allocated, before it gets an arena */
 
+/* Lists of slots: by the length of the longest run, and those that have something to purge. */
+#define LIST_WHOLE    19u /* the list of slots with all units free */
+#define LIST_TO_PURGE 20u
+#define SLOT_LISTS    21u
+
+/* Regions. */
+#define REGION_GRANULES 256u /* granules of the largest region: 1 GiB */
+#define RESERVE_SHARE   16u  /* one granule in so many is not for huge blocks when no region can be had */
+#define RESERVE_MOST    4u   /* granules: of those, at most */
+#define HUGE_MAX        (512ul << 20) /* bytes: above it a block has a mapping of its own */
+#define KEEP_SHARE      5u            /* kept beyond what has lived lately: one part in so many of it */
+#define MOVE_EDGES      256u          /* places at which a mapping begins that pages were moved to */
+#define DENSE_EDGES     8u            /* places in a region at which the advice on huge pages changes */
+
+/* Runs near the thread. */
+#define RUNS_MOST (6ul << 20) /* bytes: runs that a thread keeps at most, if its share is as large */
+#define RUNS_TIDY 256u        /* runs taken and kept between two looks at the clock */
+
 /* The pass of key destructors that ends an arena; see thread_exit. A sanitizer needs the last for itself. */
-#ifdef FREEHOLD_SANITIZED
-#define EXIT_PASS 2u
-#else
 #define EXIT_PASS 3u
-#endif
 
 #endif

@@ -14,13 +14,17 @@
  *   claim        the owner-CAS none -> me; release: me -> none
  *   remote free  a free by a thread that does not own the slab
  *   remote queue a slab's MPSC queue of remote batches
- *   batch        1 to OUTBOX_BATCH free blocks of one slab, linked, that travel together
- *   outbox       an arena's small table of remote frees not yet pushed, grouped by slab
+ *   batch        free blocks of one slab, linked, that travel together
+ *   outbox       an arena's remote frees not yet pushed; grouped by slab when they are
  *   inbox        an arena's MPSC queue of its slabs whose remote queue has become non-empty
  *   orphan       a slab with live blocks and no owner
+ *   let go       to release a slab that is of no use to its owner, or to give it up if it is empty
  *   run          units that serve one large block
- *   extent       what has a mapping of its own: a SuperSlab or a huge block
- *   limbo        unregistered SuperSlabs that wait for grace periods before their address space is unmapped
+ *   region       a contiguous reservation of address space, cut into granules
+ *   granule      4 MiB of a region, aligned: free (clean or dirty), in limbo, or in use by a SuperSlab or a
+ *                huge block
+ *   stretch      free granules that adjoin, as many as there are
+ *   limbo        unregistered SuperSlabs that wait for grace periods before their granules are free again
  *
  * Counting, for every slab: carved = live + cached + free + in flight, where in flight means in an outbox
  * or in the remote queue. One counter, used = carved - free, changed in one place per direction: up where
@@ -76,7 +80,11 @@ struct batch {
 };
 static_assert(sizeof(struct batch) == GRAIN, "a batch's header fits the smallest block");
 
+/* Where a slab is: in no list, among its owner's with or without blocks, or among the orphans. */
 enum slab_place { PLACE_NONE, PLACE_AVAILABLE, PLACE_FULL, PLACE_ORPHANS };
+
+/* Whether a slab is in arena->won, and why. */
+enum slab_won { WON_NOT, WON_DRAINED, WON_CLAIMED };
 
 /* One per unit of a SuperSlab; the one of a slab's first unit describes the slab. Two cache lines: the first
  * is read by every free and written once a batch by other threads, the second is the owner's alone. */
@@ -96,38 +104,78 @@ struct slab {
     uint32_t used;   /* owner only: carved blocks that are not in the free list */
     uint32_t carved; /* owner only: blocks that have ever been handed out, from the start; of a run, bytes
                         asked for */
-    struct slab *next, *prev; /* owner only, or orphans_lock while place is PLACE_ORPHANS */
-    struct slab *won_next;    /* owner only: the list arena->won */
-    bool won;                 /* owner only: is in arena->won */
-    uint8_t place; /* an enum slab_place; read by the owner, written by it, under orphans_lock to or from
-                      PLACE_ORPHANS */
+    struct slab *next, *prev;     /* owner only, or the orphans' lock while place is PLACE_ORPHANS: the list
+                                     of available slabs, or of orphans */
+    struct slab *older, *younger; /* owner only: the list arena->owned */
+    struct slab *won_next;        /* owner only: the list arena->won */
+    uint16_t claimed_for;         /* owner only: blocks that were claimed for, while won is WON_CLAIMED */
+    uint8_t won;                  /* owner only: an enum slab_won */
+    uint8_t place; /* an enum slab_place; read by the owner, written by it, under the orphans' lock to or
+                      from PLACE_ORPHANS */
+    uint8_t bin;   /* the orphans' lock: which of their lists */
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct slab) == 128, "a slab is two cache lines");
 static_assert(offsetof(struct slab, free) == 64, "the owner's fields have a cache line of their own");
 
 struct slab_list {
-    struct slab *first, *last; /* as the links: owner only, or orphans_lock */
+    struct slab *first, *last; /* as the links: owner only, or the orphans' lock */
 };
 
-/* An address range with a mapping of its own. */
-struct extent {
-    char *base;          /* constant for a SuperSlab; a huge block's changes with realloc, by its caller */
-    size_t length;       /* likewise; bytes */
-    struct extent *next; /* the lock of the list it is in: descriptors_lock, huge_lock or limbo_lock */
+enum granule_state { GRANULE_FREE, GRANULE_LIMBO, GRANULE_USED };
+
+/* A granule. All of it regions_lock, but for index. */
+struct granule {
+    uint64_t dirty;                /* a bit per unit that may hold other than zeros */
+    uint64_t used;                 /* a bit per unit in use: all of a SuperSlab's, the first ones of the last
+                                      granule of a huge block */
+    struct granule *older, *newer; /* of the loose ones, those with dirty units that are not in use */
+    struct granule *next, *prev;   /* of a free stretch's first: stretches of the same length and kind */
+    uint32_t since;                /* when it became one of the loose ones, milliseconds */
+    uint32_t move;                 /* which move of pages brought its mapping; 0: it is the region's */
+    uint16_t length;               /* of a free stretch's first: granules */
+    uint16_t index;                /* constant: in the region */
+    uint8_t state;                 /* an enum granule_state */
+    bool is_loose;                 /* is among the loose ones */
+};
+static_assert(sizeof(struct granule) == 64, "a granule is one cache line");
+
+#define REGION_WORDS (REGION_GRANULES / 64)
+
+/* A region. All of it regions_lock, but for base. */
+struct region {
+    char *base;                   /* constant while reserved: where granule 0 is, or would be */
+    uint32_t first;               /* granules from this one on are reserved; the region grows downwards */
+    uint32_t left;                /* granules that are free */
+    uint32_t since;               /* when it became wholly free and clean, milliseconds */
+    uint64_t free[REGION_WORDS];  /* a bit per granule that is free */
+    uint64_t dirty[REGION_WORDS]; /* a bit per granule that is free and has dirty units */
+    uint64_t dense[REGION_WORDS]; /* a bit per granule for which huge pages were asked */
+    struct region *next, *prev;   /* of the regions that are wholly free and clean */
+    struct granule granules[REGION_GRANULES];
+};
+
+/* Adjoining granules that somebody has taken. */
+struct granules {
+    struct region *region; /* NULL: none, or a mapping of its own */
+    uint32_t first, count;
 };
 
 /* A SuperSlab's descriptor. */
 struct superslab {
-    struct extent extent;
+    char *base;               /* constant while registered: address of unit 0 */
+    struct granules granules; /* constant while registered; none if it is a part of a SuperSlab only */
+    struct superslab *next;   /* limbo_lock: the list of limbo that it is in */
+    uint64_t dirty;           /* limbo: what slot->dirty was */
     uint32_t slot;            /* constant while registered: index in the table of SuperSlabs */
     struct slab slabs[UNITS]; /* one per unit */
 };
 
-/* A huge block's descriptor. */
+/* A huge block's descriptor: changed by whoever takes, resizes or frees the block. */
 struct huge {
-    struct extent extent;
-    uint64_t since;   /* huge_lock: when it was freed, milliseconds */
-    struct slab slab; /* owner OWNER_HUGE, or OWNER_FREE while it is kept for reuse */
+    char *base;
+    size_t length;            /* bytes, a multiple of UNIT */
+    struct granules granules; /* none if it has a mapping of its own */
+    struct slab slab;         /* owner OWNER_HUGE, or OWNER_FREE */
 };
 
 /* A slot of the table of SuperSlabs. The table never moves and is never freed, so that units can be taken
@@ -140,15 +188,23 @@ struct slot {
     _Atomic(struct superslab *) superslab; /* atomic: valid for whoever holds a unit of it */
     _Atomic uint64_t aged;                 /* atomic: a bit per unit that has been free since the last purge;
                                               set by the purge, cleared by whoever gives back */
+    uint32_t next_vacant;                  /* superslabs_lock: the next slot without a SuperSlab */
 };
 
-/* One place of an outbox: a batch in the making. */
-struct outbox_slot {
-    struct slab *slab;   /* owner only: NULL if empty */
-    struct block *first; /* owner only */
-    struct block *last;  /* owner only */
-    uint32_t most;       /* owner only: blocks of a full batch of this slab */
-    uint32_t room;       /* owner only: how many may still be added */
+/* The blocks of one slab in an outbox that is being pushed. */
+struct outbox_group {
+    struct slab *slab;
+    struct block *first, *last;
+    uint32_t count;
+    uint16_t place; /* in group_of */
+};
+
+/* Remote frees that wait for each other, in the order in which they came. Made when it is first needed. */
+struct outbox {
+    void *blocks[OUTBOX_BLOCKS];               /* owner only */
+    struct outbox_group groups[OUTBOX_BLOCKS]; /* owner only, while it is pushed */
+    uint16_t group_of[OUTBOX_TABLE]; /* owner only: a table by slab of groups, from 1 on; all 0 while it is
+                                        not pushed */
 };
 
 /* Frozen: its thread does not exist in this child of a fork. It is treated as one that runs and never looks
@@ -159,32 +215,50 @@ enum arena_state { ARENA_RUNNING, ARENA_EXITED, ARENA_FROZEN };
 struct counters {
     _Atomic uint64_t refills, remote_frees, pushes, posts, drains, claims, adoptions, orphans, slabs_taken,
         slabs_freed, starts;
+    _Atomic uint64_t kept_runs;    /* bytes of runs in its thread's cache */
     _Atomic int64_t used[CLASSES]; /* blocks not in a free list, by class; a drain may be another arena's */
+};
+
+/* An arena's word for grace periods. */
+struct reader {
+    _Atomic unsigned long section; /* atomic: the period in which the read section began, 0 outside; stored
+                                      by whoever works as the arena */
+    struct reader *next;           /* constant: all readers ever made */
 };
 
 /* One thread's heap, but for the caches, which are in struct thread. Recycled, never unmapped. */
 struct arena {
     struct slab_list
         available[CLASSES];         /* owner only: slabs with free or uncarved blocks, an empty one last */
-    struct slab_list full[CLASSES]; /* owner only: slabs without */
-    struct slab *won;               /* owner only: slabs claimed or drained, to be put in the right list */
-    uint32_t slabs;                 /* owner only: slabs in these lists */
-    uint64_t outbox_used;           /* owner only: a bit per slot that is not empty */
-    uint64_t tidied;                /* owner only: when it was last tidied, milliseconds */
-    uint64_t seen[CLASSES];         /* owner only: a digest of each cache at that time */
-    struct outbox_slot outbox[OUTBOX_SLOTS];
+    struct slab *oldest, *youngest; /* owner only: the list owned, of all its slabs, by last use */
+    uint64_t owned;                 /* owner only: bytes of these slabs */
+    uint64_t share;                 /* owner only: bytes that it may own, as it was when last looked up */
+    struct slab *won;               /* owner only: slabs claimed or drained, to be settled */
+    bool called;            /* owner only: let go of a slab that was posted, so the inbox is to be swept */
+    struct outbox *outbox;  /* owner only: NULL until it is needed */
+    uint32_t outbox_count;  /* owner only: blocks in it */
+    int32_t outbox_room;    /* owner only: what it still takes, see outbox_costs */
+    int32_t outbox_size;    /* owner only: what it takes if it is empty */
+    uint32_t hand;          /* owner only: the class that gives up cache next */
+    uint64_t quotas;        /* owner only: bytes, the sum of the classes' quotas */
+    uint64_t tidied;        /* owner only: when it was last tidied, milliseconds */
+    int32_t until_tidy;     /* owner only: blocks until the clock is looked at */
+    uint64_t seen[CLASSES]; /* owner only: a digest of each cache at that time */
+    uint32_t held[CLASSES]; /* owner only: blocks that a cache and its spare one hold, at most */
+    struct reader reader;   /* see there */
     struct counters counters;
 
     ck_stack_t inbox __attribute__((aligned(64))); /* atomic: push by anybody, taken whole by anybody */
     _Atomic uint32_t state;                        /* atomic: enum arena_state */
-    _Atomic uint32_t thread_id; /* atomic: the kernel\'s number of its thread, for messages */
+    _Atomic uint32_t thread_id; /* atomic: the kernel's number of its thread, for messages */
     struct arena *next_free;    /* arenas_lock */
     struct arena *next;         /* constant: all arenas ever made */
 } __attribute__((aligned(64)));
 
 struct room {
-    int32_t full; /* frees that a cache takes after it has been filled; 0 until the first time */
-    int32_t left; /* frees that it still takes; below 0, frees that went past it */
+    int32_t quota; /* blocks that a cache is filled with, and frees that it takes after that; 0 until the
+                      class is used */
+    int32_t left;  /* frees that it still takes; below 0, frees that went past it */
 };
 
 /* What the fast paths touch, in thread-local storage: all of it thread only. */
@@ -196,11 +270,9 @@ struct thread {
     uint8_t class_of[TINY_MAX / GRAIN + 1]; /* the class of every size up to TINY_MAX, by the size in GRAIN;
                                                here because its address takes no instruction */
     struct block *spare[CLASSES];           /* a cache that was full, to be handed out after the other */
-    struct arena *own;                      /* the thread's arena, or NULL */
-    uint8_t phase;                          /* enum thread_phase */
-    bool forking;                           /* is in fork, with every lock held */
-    bool exiting;                           /* ends its arena, with late_lock held */
-    uint32_t fresh_frees;                   /* frees before the first allocation */
+    struct arena *own;                      /* the thread's arena while it is RUNNING, else NULL */
+    uint8_t state;                          /* enum thread_state: see there what each may do */
+    uint8_t fresh_frees;                    /* frees while FRESH, up to FRESH_FREES */
 };
 
 /* Adds to a counter of one's own: no other thread writes it, so there is no need for an atomic addition. */

@@ -118,6 +118,19 @@ static inline void shadow_unmapped(void *address, size_t length) {
 
 #endif
 
+/* The moved bytes' own state is not known any more: they count as initialised and as the user's. */
+static inline void shadow_moved(void *address, void *target, size_t length) {
+#if defined(FREEHOLD_ASAN)
+    __asan_poison_memory_region(address, length);
+    __asan_unpoison_memory_region(target, length);
+#elif defined(FREEHOLD_MSAN)
+    __msan_unpoison(target, length);
+#endif
+    (void)address;
+    (void)target;
+    (void)length;
+}
+
 /* ThreadSanitizer does not see mremap: it would take the new part for what was at these addresses before. */
 static inline bool shadow_can_grow(void) {
 #ifdef FREEHOLD_TSAN

@@ -10,46 +10,111 @@
 #include "../report.h"
 #include "../superslab/huge.h"
 #include "../superslab/large.h"
-#include "../superslab/limbo.h"
 #include "../superslab/purge.h"
+#include "../superslab/region.h"
 #include "../superslab/registry.h"
 #include "../superslab/size_class.h"
 #include "../superslab/slab.h"
 #include "../superslab/superslab.h"
+#include "arenas.h"
 #include "cache.h"
 #include "guard.h"
 #include "life.h"
+#include "runs.h"
 #include "slabs.h"
+
+/* How a block is freed:
+ *
+ *   slab's owner     the class's cache              by                      to
+ *   ---------------  -----------------------------  ----------------------  -----------------------------
+ *   me               has room                       fast_free               the cache
+ *   me               has none, may be set aside     arena_free_uncached     a new cache
+ *   me               has none                       arena_free_uncached     the slab's free list
+ *   nobody           is used                        free_ownerless          the slab is claimed; as above
+ *   nobody           is not used                    arena_free_elsewhere    the outbox
+ *   another          any                            arena_free_elsewhere    the outbox
+ *   another, nobody  any; the outbox has no room    free_without_room       a new outbox
+ *   any              there is none [1]              free_small              the free list or the outbox
+ *   a run, huge      -                              free_mapped             its units, its mapping
+ *
+ * [1] The thread works as the late arena, or guards or memcheck want to see every call. */
 
 #define CHECK_EVERY 64 /* refills between two checks at guard level 2 */
 
 /* What is done now and then, wherever a slow path ends or begins. */
-static void tidy(struct arena *arena) {
+static cold void tidy_now(struct arena *arena) {
     uint64_t now = os_clock();
+    arena->until_tidy = TIDY_BLOCKS;
     if (now - arena->tidied >= config.decay) {
         arena->tidied = now;
-        outbox_flush(arena);
-        slabs_receive(arena);
-        if (arena_has_cache(arena))
+        if (arena_has_cache(arena)) {
             cache_flush_idle();
+            runs_flush_idle();
+        }
+        slabs_exchange(arena);
         slabs_give_up_empty(arena);
     }
     purge_tick();
 }
 
+/* After so many blocks that passed a slow path, or for which it stands. */
+static inline void tidy(struct arena *arena, int32_t blocks) {
+    arena->until_tidy -= blocks;
+    if (unlikely(arena->until_tidy < 0))
+        tidy_now(arena);
+}
+
+/* Two chains as one; more has been walked, or is short. */
+static struct chain join(struct chain more, struct chain rest) {
+    if (rest.count == 0)
+        return more;
+    struct block *last = more.last;
+    if (last == NULL)
+        for (last = more.first; last->next != NULL;)
+            last = last->next;
+    last->next = rest.first;
+    return (struct chain){more.first, rest.last, more.count + rest.count};
+}
+
+/* Blocks of one slab, or of several if those before have few. */
+static struct chain gather(struct arena *arena, unsigned class, uint32_t wanted, uint32_t most,
+                           unsigned slabs) {
+    struct chain chain = {NULL, NULL, 0};
+    for (unsigned i = 0; i < slabs; i++) {
+        struct slab *slab = slabs_find(arena, class);
+        if (slab == NULL && chain.count == 0) {
+            /* What others wait for goes to them before more memory is taken. */
+            slabs_exchange(arena);
+            slab = slabs_find(arena, class);
+            if (slab == NULL)
+                slab = slabs_make(arena, class);
+        }
+        if (slab == NULL)
+            break;
+        struct chain more = slab_take(slab, wanted - chain.count, most - chain.count);
+        slabs_used(arena, slab);
+        counter_add(&arena->counters.used[class], more.count);
+        chain = join(more, chain);
+        if (chain.count >= wanted || chain.count * slab->block_size >= CARVE)
+            break;
+    }
+    return chain;
+}
+
 static void *refill(struct arena *arena, unsigned class) {
     slabs_receive(arena);
-    tidy(arena);
-    struct slab *slab = slabs_find(arena, class);
-    if (slab == NULL)
+    bool has_cache = arena_has_cache(arena);
+    /* A thread that frees as well needs few. */
+    unsigned slabs = has_cache && cache_was_only_taken_from(class) ? REFILL_SLABS : 1;
+    uint32_t wanted = has_cache ? cache_demand(class) : 1;
+    struct chain chain = gather(arena, class, wanted, has_cache ? FILL_MOST * wanted : 1, slabs);
+    slabs_receive(arena); /* what was let go for others may come back */
+    if (chain.count == 0)
         return NULL;
-    struct chain chain = arena_has_cache(arena) ? slab_take(slab) : slab_take_one(slab);
-    if (!slab_has_blocks(slab))
-        slabs_arrange(arena, slab);
-    if (arena_has_cache(arena))
-        cache_fill(class, (struct chain){chain.first->next, chain.count - 1});
-    counter_add(&arena->counters.used[class], chain.count);
+    if (has_cache)
+        cache_fill(class, (struct chain){chain.first->next, NULL, chain.count - 1});
     counter_add(&arena->counters.refills, 1);
+    tidy(arena, (int32_t)chain.count);
     if (config.guard >= 2 && arena->counters.refills % CHECK_EVERY == 0)
         guard_check(arena);
     return chain.first;
@@ -74,7 +139,7 @@ static void *allocate(struct arena *arena, size_t size, size_t alignment, bool *
     *zero = false;
     if (rounded <= SMALL_MAX)
         return allocate_small(arena, (unsigned)size_class(rounded));
-    tidy(arena);
+    tidy(arena, TIDY_LARGE);
     if (size <= LARGE_MAX && alignment <= LARGE_MAX)
         return large_take(size, alignment, zero);
     return huge_take(size, alignment, zero);
@@ -82,11 +147,27 @@ static void *allocate(struct arena *arena, size_t size, size_t alignment, bool *
 
 /* Whether what is kept, or free, or waits for a grace period may be what is missing. */
 static bool may_be_found(size_t size) {
-    return size <= huge_kept_bytes() + limbo_bytes() + superslabs_now() * SUPERSLAB;
+    return size <= region_reserved_bytes() - region_used_bytes() + superslabs_now() * SUPERSLAB;
+}
+
+/* A block from the thread's runs, or NULL. */
+static void *allocate_run(size_t size) {
+    struct slab *slab = runs_take(size);
+    if (slab == NULL)
+        return NULL;
+    if (unlikely(runs_are_due()))
+        tidy_now(thread.arena);
+    return slab->start;
 }
 
 void *arena_allocate(size_t size, size_t alignment, bool *zero) {
     void *block = NULL;
+    if (size > SMALL_MAX && size <= LARGE_MAX && alignment <= UNIT && thread.arena != &empty_arena) {
+        *zero = false;
+        block = allocate_run(size);
+        if (likely(block != NULL))
+            return block;
+    }
     if (size <= PTRDIFF_MAX && alignment <= PTRDIFF_MAX - size) {
         int error = errno;
         struct arena *arena = arena_enter();
@@ -112,17 +193,24 @@ static noinline void slab_changed(struct slab *slab) {
     cache_settle(slab->class);
     slabs_arrange(arena, slab);
     slabs_receive(arena);
-    tidy(arena);
+    tidy(arena, TIDY_CHANGE);
+}
+
+static noinline void set_aside_and_cache(struct arena *arena, unsigned class, struct block *block) {
+    cache_set_aside(class);
+    thread.room[class].left--;
+    block->next = NULL;
+    thread.cache[class] = block;
+    slabs_receive(arena);
+    tidy(arena, thread.room[class].quota);
 }
 
 noinline void arena_free_uncached(struct block *block, struct entry entry) {
     struct slab *slab = entry_slab(entry);
     unsigned class = slab->class;
-    if (thread.spare[class] == NULL) {
-        cache_set_aside(class);
-        block->next = NULL;
-        thread.cache[class] = block;
-        thread.room[class].left--;
+    if (cache_can_be_set_aside(class)) {
+        thread.room[class].left++; /* this free has found no room yet */
+        set_aside_and_cache(thread.arena, class, block);
     } else if (unlikely(slab_push(slab, block)))
         slab_changed(slab);
 }
@@ -140,8 +228,8 @@ static const struct slab *huge_around(const void *address) {
     struct slab *slab = registry_find((const void *)((uintptr_t)address & ~(GRANULE - 1)));
     if (slab == NULL || atomic_load_explicit(&slab->owner, memory_order_relaxed) != OWNER_HUGE)
         return NULL;
-    const struct extent *extent = &huge_of(slab)->extent;
-    return (size_t)((const char *)address - extent->base) < extent->length ? slab : NULL;
+    const struct huge *huge = huge_of(slab);
+    return (size_t)((const char *)address - huge->base) < huge->length ? slab : NULL;
 }
 
 static noreturn void refuse(const char *call, const void *address) {
@@ -172,9 +260,17 @@ static bool is_small(const struct arena *owner) {
 static void free_mapped(struct slab *slab, const struct arena *owner, void *address) {
     int error = errno;
     bool given = false;
-    if (owner == OWNER_LARGE && slab->start == address)
-        given = large_give(slab);
-    else if (owner == OWNER_HUGE && slab->start == address)
+    if (owner == OWNER_LARGE && slab->start == address) {
+        given = large_end(slab);
+        if (given && thread.arena != &empty_arena && runs_keep(slab)) {
+            if (unlikely(runs_are_due()))
+                tidy_now(thread.arena);
+            errno = error;
+            return;
+        }
+        if (given)
+            large_release(slab);
+    } else if (owner == OWNER_HUGE && slab->start == address)
         given = huge_give(huge_of(slab));
     if (!given)
         refuse("free", address);
@@ -182,10 +278,14 @@ static void free_mapped(struct slab *slab, const struct arena *owner, void *addr
     errno = error;
 }
 
-static noinline void push_remote(struct arena *arena, struct slab *slab, struct block *block) {
-    outbox_add_and_push(arena, slab, block);
-    if (slabs_receive(arena))
-        tidy(arena);
+static void make_room_and_add(struct arena *arena, unsigned class, void *block) {
+    int error = errno;
+    int32_t count = (int32_t)arena->outbox_count;
+    if (!outbox_make_room(arena, arenas_share()) || !outbox_add(arena, class, block))
+        outbox_push_one(arena, block);
+    slabs_receive(arena);
+    tidy(arena, count);
+    errno = error;
 }
 
 static void free_small(struct slab *slab, void *address) {
@@ -195,8 +295,8 @@ static void free_small(struct slab *slab, void *address) {
         guard_block("free", own ? arena : NULL, slab, address);
     if (own)
         free_unbuffered(arena, slab, address);
-    else if (!outbox_add(arena, slab, address))
-        push_remote(arena, slab, address);
+    else if (!outbox_add(arena, slab->class, address))
+        make_room_and_add(arena, slab->class, address);
     arena_leave(arena);
 }
 
@@ -214,13 +314,40 @@ static cold void free_slowly(void *address) {
         free_mapped(slab, owner, address);
 }
 
-noinline void arena_free_elsewhere(void *address, struct entry entry) {
-    struct arena *arena = thread.arena;
-    if (unlikely(arena == &empty_arena ||
-                 atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed) == CLASS_NONE))
+/* The outbox has no room, as it never has for what is no small block, nor that of a thread without an arena.
+ */
+static noinline void free_without_room(struct arena *arena, unsigned class, void *address) {
+    if (arena == &empty_arena || class == CLASS_NONE)
         free_slowly(address);
-    else if (unlikely(!outbox_add(arena, entry_slab(entry), address)))
-        push_remote(arena, entry_slab(entry), address);
+    else
+        make_room_and_add(arena, class, address);
+}
+
+/* A block of a slab that nobody owns, in a class that the thread uses: it becomes the owner if it may. Else
+ * it caches the block all the same. */
+static noinline void free_ownerless(struct arena *arena, unsigned class, struct block *block) {
+    struct entry entry = registry_entry(block);
+    bool is_own = slabs_claim(arena, entry_slab(entry));
+    if (thread.room[class].left > 0) {
+        thread.room[class].left--;
+        block->next = thread.cache[class];
+        thread.cache[class] = block;
+    } else if (is_own) {
+        thread.room[class].left--; /* as the fast half of free has done */
+        arena_free_uncached(block, entry);
+    } else if (cache_can_be_set_aside(class))
+        set_aside_and_cache(arena, class, block);
+    else if (!outbox_add(arena, class, block))
+        make_room_and_add(arena, class, block);
+}
+
+noinline void arena_free_elsewhere(void *address, struct entry entry, const struct arena *owner) {
+    struct arena *arena = thread.arena;
+    uintptr_t class = atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed);
+    if (owner == NULL && thread.room[class].quota != 0)
+        free_ownerless(arena, (unsigned)class, address);
+    else if (unlikely(!outbox_add(arena, class, address)))
+        free_without_room(arena, (unsigned)class, address);
 }
 
 size_t arena_block_size(const void *address, const char *call) {
@@ -232,19 +359,10 @@ size_t arena_block_size(const void *address, const char *call) {
         return slab->block_size;
     }
     if (owner == OWNER_LARGE && slab->start == address)
-        return slab->block_size;
+        return large_size(slab);
     if (owner == OWNER_HUGE && slab->start == address)
-        return huge_of(slab)->extent.length;
+        return huge_of(slab)->length;
     refuse(call, address);
-}
-
-static void *grow_or_shrink(struct huge *huge, size_t size) {
-    void *resized = huge_resize(huge, size);
-    if (resized == NULL && thread.own != NULL && huge_kept_bytes() + limbo_bytes() != 0) {
-        purge_all();
-        resized = huge_resize(huge, size);
-    }
-    return resized;
 }
 
 void *arena_resize(void *address, size_t size) {
@@ -255,7 +373,7 @@ void *arena_resize(void *address, size_t size) {
     if (owner == OWNER_LARGE && size > SMALL_MAX && size <= LARGE_MAX)
         resized = large_resize(slab, size) ? address : NULL;
     else if (owner == OWNER_HUGE && size > LARGE_MAX && size <= PTRDIFF_MAX)
-        resized = grow_or_shrink(huge_of(slab), size);
+        resized = huge_resize(huge_of(slab), size);
     errno = error;
     return resized;
 }

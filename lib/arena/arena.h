@@ -15,9 +15,9 @@ void *arena_allocate(size_t size, size_t alignment, bool *zero);
 /* Frees a block of the thread's arena for which its cache has no room. */
 void arena_free_uncached(struct block *block, struct entry entry);
 
-/* Frees whatever the thread's arena does not own: a block of another's slab, a large or a huge block. NULL is
- * ignored. Stops the process if address is none of these. */
-void arena_free_elsewhere(void *address, struct entry entry);
+/* Frees whatever the thread's arena does not own: a block of a slab that another owns, as the entry says, or
+ * nobody; a large or a huge block. NULL is ignored. Stops the process if address is none of these. */
+void arena_free_elsewhere(void *address, struct entry entry, const struct arena *owner);
 
 /* Makes a block longer or shorter without copying it; NULL if that cannot be done. It may move. Stops the
  * process if address is not that of a block. */

@@ -2,9 +2,13 @@
 #include "cache.h"
 
 #include "../config.h"
+#include "../remote/outbox.h"
 #include "../superslab/registry.h"
 #include "../superslab/size_class.h"
+#include "arenas.h"
 #include "slabs.h"
+
+#define HAND_STEPS 1u /* classes that are looked at for a quota to take */
 
 void cache_settle(unsigned class) {
     int32_t left = thread.room[class].left;
@@ -14,52 +18,74 @@ void cache_settle(unsigned class) {
     }
 }
 
-static void room_renew(unsigned class) {
-    struct room *room = &thread.room[class];
-    cache_settle(class);
-    if (room->full == 0)
-        room->full = (int32_t)((config.cache << 10) / size_class_bytes(class));
-    room->left = room->full;
-}
-
 void cache_settle_all(void) {
     for (unsigned class = 1; class < CLASSES; class ++)
         cache_settle(class);
 }
 
+static void room_renew(unsigned class) {
+    cache_settle(class);
+    thread.room[class].left = thread.room[class].quota;
+}
+
 void cache_fill(unsigned class, struct chain chain) {
     thread.cache[class] = chain.first;
     room_renew(class);
+    thread.arena->held[class] = chain.count + (uint32_t)thread.room[class].quota;
 }
 
-void cache_set_aside(unsigned class) {
-    thread.spare[class] = thread.cache[class];
-    thread.cache[class] = NULL;
-    thread.room[class].left++; /* the free that found no room is still to come */
-    room_renew(class);
+static void send_home(struct arena *arena, unsigned class, struct block *block) {
+    if (!outbox_add(arena, class, block) &&
+        !(outbox_make_room(arena, arenas_share()) && outbox_add(arena, class, block)))
+        outbox_push_one(arena, block);
 }
 
-static void flush_blocks(unsigned class, struct block *block) {
-    for (struct block *next; block != NULL; block = next) {
+/* The slab of a block if arena owns it, or NULL. */
+static struct slab *own_slab(const struct arena *arena, const struct block *block) {
+    struct entry entry = registry_entry(block);
+    bool own = atomic_load_explicit(&entry.leaf->owners[entry.index], memory_order_relaxed) == arena;
+    return own ? entry_slab(entry) : NULL;
+}
+
+static void flush_blocks(struct arena *arena, unsigned class, struct block *block) {
+    struct block *before = NULL;
+    struct slab *slab = NULL;
+    int64_t home = 0;
+    for (struct block *next; block != NULL; before = block, block = next) {
         next = block->next;
-        struct slab *slab = entry_slab(registry_entry(block));
-        counter_add(&thread.arena->counters.used[class], -1);
-        if (slab_push(slab, block))
-            slabs_arrange(thread.arena, slab);
+        if (!unit_is_same(block, before))
+            slab = own_slab(arena, block);
+        if (slab == NULL)
+            send_home(arena, class, block);
+        else {
+            home++;
+            if (slab_push(slab, block))
+                slabs_arrange(arena, slab);
+        }
     }
+    counter_add(&arena->counters.used[class], -home);
 }
 
-static void flush_class(unsigned class) {
+static void set_quota(struct arena *arena, unsigned class, uint32_t quota) {
+    int64_t more = (int64_t)quota - thread.room[class].quota;
+    arena->quotas += (uint64_t)(more * (int64_t)size_class_bytes(class));
+    thread.room[class].quota = (int32_t)quota;
+}
+
+static void flush_class(struct arena *arena, unsigned class) {
+    struct block *cached = thread.cache[class], *spare = thread.spare[class];
     cache_settle(class);
-    flush_blocks(class, thread.cache[class]);
-    flush_blocks(class, thread.spare[class]);
     thread.cache[class] = thread.spare[class] = NULL;
     thread.room[class].left = 0;
+    arena->held[class] = 0;
+    set_quota(arena, class, 0);
+    flush_blocks(arena, class, cached);
+    flush_blocks(arena, class, spare);
 }
 
 void cache_flush(void) {
     for (unsigned class = 1; class < CLASSES; class ++)
-        flush_class(class);
+        flush_class(thread.arena, class);
 }
 
 /* Two looks at a cache that has been used in between give the same by a rare accident only, which costs a
@@ -68,12 +94,73 @@ static uint64_t digest(unsigned class) {
     return ((uintptr_t)thread.cache[class] << 16) + (uint32_t)thread.room[class].left;
 }
 
+/* Flushes a class that has not been used since the last time. */
+static void flush_if_idle(struct arena *arena, unsigned class) {
+    if (thread.room[class].quota != 0 && arena->seen[class] == digest(class))
+        flush_class(arena, class);
+    arena->seen[class] = digest(class);
+}
+
 void cache_flush_idle(void) {
-    struct arena *arena = thread.arena;
-    for (unsigned class = 1; class < CLASSES; class ++) {
-        bool is_empty = thread.cache[class] == NULL && thread.spare[class] == NULL;
-        if (!is_empty && arena->seen[class] == digest(class))
-            flush_class(class);
-        arena->seen[class] = digest(class);
+    for (unsigned class = 1; class < CLASSES; class ++)
+        flush_if_idle(thread.arena, class);
+}
+
+/* Whether the quotas may grow by so many bytes; a few idle classes give up theirs for that. */
+static bool quotas_take(struct arena *arena, unsigned class, uint64_t bytes) {
+    uint64_t most = arenas_share() / CACHE_SHARE;
+    for (unsigned i = 0; i < HAND_STEPS && arena->quotas + bytes > most; i++) {
+        arena->hand = arena->hand % (CLASSES - 1) + 1;
+        if (arena->hand != class)
+            flush_if_idle(arena, arena->hand);
     }
+    return arena->quotas + bytes <= most;
+}
+
+static uint32_t quota_first(size_t block_size) {
+    uint64_t bytes = arenas_share() / QUOTA_SHARE;
+    size_t blocks = (bytes > QUOTA_LEAST ? bytes : QUOTA_LEAST) / block_size;
+    return (uint32_t)(blocks == 0 ? 1 : blocks < QUOTA_BLOCKS ? blocks : QUOTA_BLOCKS);
+}
+
+static uint32_t quota_most(size_t block_size) {
+    size_t blocks = (config.cache << 10) / block_size;
+    return (uint32_t)(blocks == 0 ? 1 : blocks);
+}
+
+uint32_t cache_demand(unsigned class) {
+    struct arena *arena = thread.arena;
+    size_t block_size = size_class_bytes(class);
+    uint32_t quota = (uint32_t)thread.room[class].quota, most = quota_most(block_size);
+    uint32_t wanted = quota == 0 ? quota_first(block_size) : 2 * quota;
+    wanted = wanted < most ? wanted : most;
+    if (wanted > quota && (quota == 0 || quotas_take(arena, class, (wanted - quota) * block_size)))
+        set_quota(arena, class, wanted);
+    return (uint32_t)thread.room[class].quota;
+}
+
+static uint32_t length_of(const struct block *block) {
+    uint32_t length = 0;
+    for (; block != NULL; block = block->next)
+        length++;
+    return length;
+}
+
+/* More frees than refills are a demand, too: else a class that is freed as often as allocated would come here
+ * again and again. What the cache holds is counted when it may be too much, and goes home if it is. */
+void cache_set_aside(unsigned class) {
+    struct arena *arena = thread.arena;
+    struct block *cached = thread.cache[class];
+    uint32_t quota = cache_demand(class), most = (HELD_MOST - 1) * quota;
+    if (arena->held[class] > most)
+        arena->held[class] = length_of(cached);
+    if (arena->held[class] > most) {
+        flush_blocks(arena, class, cached);
+        cached = NULL;
+        arena->held[class] = 0;
+    }
+    thread.spare[class] = cached;
+    thread.cache[class] = NULL;
+    room_renew(class);
+    arena->held[class] += quota;
 }

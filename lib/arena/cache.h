@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * The calling thread's caches. Only the arena that thread.arena names has them: the late arena has none, and
- * with guards nobody has, so that every call takes a slow path. */
+ * with guards nobody has, so that every call takes a slow path.
+ *
+ * The blocks in a cache may be of any slab, but those of slabs that others own are sent home. A class has a
+ * quota: so many blocks a refill is to bring, FILL_MOST times as many if they need no walk; so many frees are
+ * taken after that, and once more as many when the cache has been set aside. The quotas double with each
+ * refill and each setting aside, and their sum is bounded: then classes take from those that are idle. */
 #ifndef FREEHOLD_CACHE_H
 #define FREEHOLD_CACHE_H
 
@@ -12,17 +17,35 @@ static inline bool arena_has_cache(const struct arena *arena) {
     return arena == thread.arena;
 }
 
+/* How many blocks a refill of a class is to bring. */
+uint32_t cache_demand(unsigned class);
+
+/* Whether the arena's thread allocates in a class. */
+static inline bool cache_is_used(const struct arena *arena, unsigned class) {
+    return arena_has_cache(arena) && thread.room[class].quota != 0;
+}
+
+/* Whether nothing has been freed to a class's cache since it was filled. */
+static inline bool cache_was_only_taken_from(unsigned class) {
+    return thread.room[class].left == thread.room[class].quota;
+}
+
 /* Fills the empty cache of a class and renews its room. */
 void cache_fill(unsigned class, struct chain chain);
 
-/* Sets a cache without room aside as the spare one, of which there is none, and starts an empty one. */
+/* Whether a class whose cache has no room may set it aside. */
+static inline bool cache_can_be_set_aside(unsigned class) {
+    return thread.spare[class] == NULL && thread.room[class].quota != 0;
+}
+
+/* Sets a cache without room aside as the spare one, and starts an empty one with room. */
 void cache_set_aside(unsigned class);
 
 /* Counts the frees of a class that went past the cache since the last time. */
 void cache_settle(unsigned class);
 void cache_settle_all(void);
 
-/* Returns every cached block to its slab. */
+/* Returns every cached block to its slab, or to the outbox. */
 void cache_flush(void);
 
 /* Does so for the classes that have not been used since the last call. */

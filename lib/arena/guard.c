@@ -2,8 +2,10 @@
 #include "guard.h"
 
 #include "../config.h"
+#include "../remote/outbox.h"
 #include "../report.h"
 #include "../superslab/registry.h"
+#include "../superslab/size_class.h"
 #include "../superslab/slab.h"
 #include "../thread.h"
 
@@ -29,12 +31,10 @@ void guard_block(const char *call, const struct arena *arena, const struct slab 
         free_list_walk(call, slab, block);
 }
 
-static void check_slab(const struct arena *arena, const struct slab *slab, enum slab_place place) {
+static void check_slab(const struct arena *arena, const struct slab *slab) {
     if (atomic_load_explicit(&slab->owner, memory_order_relaxed) != arena)
         report_invariant("an arena's lists hold slabs that it owns", slab, slab, arena);
-    if (slab->place != place)
-        report_invariant("a slab is in the list that it says", slab, slab, arena);
-    if (slab_has_blocks(slab) != (place == PLACE_AVAILABLE))
+    if (slab->place != (slab_has_blocks(slab) ? PLACE_AVAILABLE : PLACE_FULL))
         report_invariant("a slab is available if and only if it has blocks", slab, slab, arena);
     struct entry entry = registry_entry(slab->start);
     if (entry_slab(entry) != slab)
@@ -44,58 +44,91 @@ static void check_slab(const struct arena *arena, const struct slab *slab, enum 
     slab_check(slab);
 }
 
-static uint32_t check_list(const struct arena *arena, const struct slab_list *list, enum slab_place place) {
+static uint32_t check_available(const struct arena *arena, const struct slab_list *list) {
     const struct slab *prev = NULL;
     uint32_t count = 0;
     for (const struct slab *slab = list->first; slab != NULL; prev = slab, slab = slab->next, count++) {
         if (slab->prev != prev)
             report_invariant("a list's links agree", slab, slab, arena);
-        check_slab(arena, slab, place);
+        if (slab->place != PLACE_AVAILABLE)
+            report_invariant("a slab is in the list that it says", slab, slab, arena);
     }
     if (list->last != prev)
         report_invariant("a list's links agree", list->last, prev, arena);
     return count;
 }
 
-static void check_cache(const struct arena *arena, unsigned class, const struct block *block) {
-    for (; block != NULL; block = block->next) {
-        const struct slab *slab = registry_find(block);
-        if (slab == NULL || atomic_load_explicit(&slab->owner, memory_order_relaxed) != arena ||
-            slab->class != class || !slab_holds_block(slab, block))
-            report_invariant("a cache holds blocks of its class and of its arena's slabs", block, slab,
-                             arena);
+/* All that it owns; returns how many of them are available. One slab may be larger than its share. */
+static uint32_t check_owned(const struct arena *arena) {
+    const struct slab *older = NULL;
+    uint64_t bytes = 0;
+    uint32_t available = 0;
+    for (const struct slab *slab = arena->oldest; slab != NULL; older = slab, slab = slab->younger) {
+        if (slab->older != older)
+            report_invariant("a list's links agree", slab, slab, arena);
+        check_slab(arena, slab);
+        bytes += slab->units * UNIT;
+        available += slab->place == PLACE_AVAILABLE;
     }
+    if (arena->youngest != older)
+        report_invariant("a list's links agree", arena->youngest, older, arena);
+    if (arena->owned != bytes)
+        report_invariant("an arena counts what it owns", &arena->owned, NULL, arena);
+    if (bytes > SHARE_MOST && arena->oldest != arena->youngest)
+        report_invariant("an arena owns no more than its share", &arena->owned, NULL, arena);
+    return available;
+}
+
+static uint32_t check_cache(const struct arena *arena, unsigned class, const struct block *block) {
+    uint32_t count = 0;
+    for (; block != NULL; block = block->next, count++) {
+        const struct slab *slab = registry_find(block);
+        if (slab == NULL || slab->class != class || !slab_holds_block(slab, block))
+            report_invariant("a cache holds blocks of its class", block, slab, arena);
+    }
+    return count;
+}
+
+static void check_caches(const struct arena *arena) {
+    uint64_t quotas = 0;
+    for (unsigned class = 1; class < CLASSES; class ++) {
+        uint64_t quota = (uint64_t)thread.room[class].quota;
+        uint32_t count = check_cache(arena, class, thread.cache[class]);
+        count += check_cache(arena, class, thread.spare[class]);
+        if (count > arena->held[class] || arena->held[class] > HELD_MOST * quota)
+            report_invariant("a cache holds so many times its quota at most", &thread.cache[class], NULL,
+                             arena);
+        quotas += quota * size_class_bytes(class);
+    }
+    if (quotas != arena->quotas)
+        report_invariant("an arena counts its quotas", &arena->quotas, NULL, arena);
+    if (quotas > SHARE_MOST / CACHE_SHARE + CACHE_LEAST)
+        report_invariant("the quotas are a part of an arena's share", &arena->quotas, NULL, arena);
 }
 
 static void check_outbox(const struct arena *arena) {
-    for (unsigned i = 0; i < OUTBOX_SLOTS; i++) {
-        const struct outbox_slot *slot = &arena->outbox[i];
-        if ((slot->slab != NULL) != (arena->outbox_used >> i & 1))
-            report_invariant("outbox_used tells which slots are in use", slot, slot->slab, arena);
-        if (slot->slab == NULL)
-            continue;
-        uint32_t count = 0;
-        const struct block *last = NULL;
-        for (const struct block *block = slot->first; block != NULL; last = block, block = block->next) {
-            if (!slab_holds_block(slot->slab, block) || ++count > slot->most - slot->room)
-                report_invariant("an outbox slot holds blocks of its slab", block, slot->slab, arena);
-        }
-        if (count != slot->most - slot->room || last != slot->last)
-            report_invariant("an outbox slot's count is that of its blocks", slot, slot->slab, arena);
+    int32_t room = (int32_t)OUTBOX_BYTES;
+    for (uint32_t i = 0; i < arena->outbox_count; i++) {
+        const struct block *block = arena->outbox->blocks[i];
+        const struct slab *slab = registry_find(block);
+        if (slab == NULL || !slab_holds_block(slab, block))
+            report_invariant("an outbox holds blocks", block, slab, arena);
+        else
+            room -= outbox_costs[slab->class];
     }
+    if (arena->outbox_room < 0 || arena->outbox_room > room)
+        report_invariant("an outbox has room for what is in it", &arena->outbox_room, NULL, arena);
 }
 
 void guard_check(const struct arena *arena) {
-    uint32_t slabs = 0;
-    for (unsigned class = 1; class < CLASSES; class ++) {
-        slabs += check_list(arena, &arena->available[class], PLACE_AVAILABLE);
-        slabs += check_list(arena, &arena->full[class], PLACE_FULL);
-        if (arena == thread.arena) {
-            check_cache(arena, class, thread.cache[class]);
-            check_cache(arena, class, thread.spare[class]);
-        }
-    }
-    if (slabs != arena->slabs)
-        report_invariant("an arena counts its slabs", &arena->slabs, NULL, arena);
+    uint32_t available = 0;
+    for (unsigned class = 1; class < CLASSES; class ++)
+        available += check_available(arena, &arena->available[class]);
+    if (available != check_owned(arena))
+        report_invariant("an arena owns the slabs in its lists", &arena->oldest, NULL, arena);
+    if (arena == thread.arena)
+        check_caches(arena);
+    if (atomic_load_explicit(&arena->counters.kept_runs, memory_order_relaxed) > RUNS_MOST)
+        report_invariant("an arena keeps few runs", &arena->counters.kept_runs, NULL, arena);
     check_outbox(arena);
 }

@@ -8,95 +8,91 @@
 #include "../lock.h"
 #include "../memcheck.h"
 #include "../os.h"
-#include "../remote/inbox.h"
-#include "../superslab/huge.h"
-#include "../superslab/limbo.h"
-#include "../superslab/metadata.h"
 #include "../superslab/purge.h"
-#include "../superslab/rcu.h"
 #include "../superslab/size_class.h"
-#include "../superslab/superslab.h"
-#include "../superslab/units.h"
 #include "arena.h"
+#include "arenas.h"
 #include "cache.h"
-#include "orphans.h"
+#include "late.h"
+#include "runs.h"
 #include "slabs.h"
 
-static pthread_mutex_t arenas_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct arena *free_arenas;                 /* arenas_lock: to recycle */
-static _Atomic(struct arena *) all = &late_arena; /* grows under arenas_lock */
-static pthread_key_t exit_key;                    /* arenas_lock, until exit_key_made */
-static bool exit_key_made;                        /* arenas_lock */
-static struct arena *forking_own, *forking_arena; /* the thread that is in fork: what its thread had */
+static pthread_key_t exit_key; /* arenas_lock, until has_begun */
+static bool has_exit_key;      /* likewise */
+static _Atomic bool has_begun; /* grows under arenas_lock */
 
 static void thread_exit(void *pass);
 
-/* Under arenas_lock. */
-static struct arena *arena_make(void) {
-    struct arena *arena = metadata_take(sizeof *arena);
-    if (arena == NULL)
-        return NULL;
-    arena->next = atomic_load_explicit(&all, memory_order_relaxed);
-    /* Release; partner: arena_count. */
-    atomic_store_explicit(&all, arena, memory_order_release);
-    return arena;
-}
-
-static struct arena *arena_get(void) {
-    struct arena *arena = NULL;
+/* What the first thread makes for all: the table of size classes, and a key, if the program has left one. */
+static void begin(void) {
+    /* Acquire; partner: the store below. */
+    if (likely(atomic_load_explicit(&has_begun, memory_order_acquire)))
+        return;
     lock_take(&arenas_lock);
-    if (!exit_key_made) {
+    if (!atomic_load_explicit(&has_begun, memory_order_relaxed)) {
         size_class_init();
-        exit_key_made = pthread_key_create(&exit_key, thread_exit) == 0;
+        has_exit_key = pthread_key_create(&exit_key, thread_exit) == 0;
+        atomic_store_explicit(&has_begun, true, memory_order_release);
     }
-    if (exit_key_made) {
-        arena = free_arenas;
-        if (arena != NULL)
-            free_arenas = arena->next_free;
-        else
-            arena = arena_make();
-    }
-    if (arena != NULL)
-        atomic_store_explicit(&arena->state, ARENA_RUNNING, memory_order_release);
-    lock_give(&arenas_lock);
-    return arena;
-}
-
-static void arena_put(struct arena *arena) {
-    lock_take(&arenas_lock);
-    arena->next_free = free_arenas;
-    free_arenas = arena;
     lock_give(&arenas_lock);
 }
 
 static void arena_stop(struct arena *arena) {
-    if (arena_has_cache(arena))
+    if (arena_has_cache(arena)) {
         cache_flush();
+        runs_flush();
+    }
     thread.arena = &empty_arena;
     thread.own = NULL;
-    thread.phase = THREAD_EXITED;
-    thread.exiting = !rcu_is_registered();
-    if (thread.exiting)
-        lock_take(&late_lock);
+    thread.state = THREAD_EXITED;
     slabs_release_all(arena);
-    if (thread.exiting)
-        lock_give(&late_lock);
-    thread.exiting = false;
-    arena_put(arena);
+    arenas_give(arena);
+    purge_excess();
+}
+
+static void thread_end(void *unused) {
+    (void)unused;
+    memcheck_pause();
+    if (thread.own != NULL)
+        arena_stop(thread.own);
+    thread.state = THREAD_EXITED;
+    memcheck_resume();
 }
 
 /* The key's destructor. Other destructors free too, in up to PTHREAD_DESTRUCTOR_ITERATIONS passes: so wait
- * for the last pass but one. The last is liburcu's, whose destructor may have run before ours, and which we
- * may have made to register the thread again. */
+ * until the last but one. A thread that allocates for the first time after that does so late. */
 static void thread_exit(void *pass) {
     uintptr_t number = (uintptr_t)pass;
-    if (thread.own == NULL)
-        return;
-    if (number < EXIT_PASS && pthread_setspecific(exit_key, (void *)(number + 1)) == 0)
-        return;
-    memcheck_pause();
-    arena_stop(thread.own);
-    memcheck_resume();
+    if (thread.state != THREAD_EXITED &&
+        (number >= EXIT_PASS || pthread_setspecific(exit_key, (void *)(number + 1)) != 0))
+        thread_end(NULL);
+}
+
+extern int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *module)
+    __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+/* Sees to it that thread_exit is called; where the program has left no key, that thread_end is called before
+ * the first key's destructor, as a C++ object's would be. false if neither can be had. */
+static bool exit_expect(void) {
+    if (has_exit_key && pthread_setspecific(exit_key, (void *)1) == 0)
+        return true;
+    return __cxa_thread_atexit_impl != NULL && __cxa_thread_atexit_impl(thread_end, NULL, &__dso_handle) == 0;
+}
+
+/* Only a thread that has set a key's value runs destructors, and the first allocation may be made by one of
+ * them in the last pass: then it would be too late to wait for its end. */
+void thread_watch(void) {
+    begin();
+    if (thread.state == THREAD_FRESH && has_exit_key) {
+        thread.state = THREAD_WATCHED; /* first, for what follows may allocate, and so start the thread */
+        if (pthread_setspecific(exit_key, (void *)1) != 0 && thread.state == THREAD_WATCHED)
+            thread.state = THREAD_FRESH;
+    }
+}
+
+static bool is_unborn(void) {
+    return thread.state == THREAD_FRESH || thread.state == THREAD_WATCHED;
 }
 
 /* Guards and memcheck want to see every call. */
@@ -105,37 +101,27 @@ static bool has_fast_paths(void) {
 }
 
 /* Gives the thread an arena; false if it has to do with the late one. */
-static bool thread_start(void) {
-    if (thread.phase != THREAD_FRESH || thread.forking)
+static cold bool thread_start(void) {
+    if (!is_unborn())
         return false;
     interpose_check();
+    begin();
     int error = errno;
-    struct arena *arena = arena_get();
+    bool is_watched = thread.state == THREAD_WATCHED;
+    struct arena *arena = arenas_take();
     if (arena != NULL) {
-        /* With the arena in place, as pthread_setspecific may allocate. */
+        /* With the arena in place, as exit_expect may allocate. */
         size_class_start_thread();
         thread.own = arena;
         thread.arena = has_fast_paths() ? arena : &empty_arena;
-        thread.phase = THREAD_RUNNING;
+        thread.state = THREAD_RUNNING;
         counter_add(&arena->counters.starts, 1);
         atomic_store_explicit(&arena->thread_id, os_thread_id(), memory_order_relaxed);
-        if (pthread_setspecific(exit_key, (void *)1) != 0)
+        if (!is_watched && !exit_expect())
             arena_stop(arena);
     }
     errno = error;
     return thread.own != NULL;
-}
-
-/* The late arena exits after every use: nobody may come for a long time who would see to its slabs. */
-static struct arena *late_enter(void) {
-    lock_take(&late_lock);
-    atomic_store_explicit(&late_arena.state, ARENA_RUNNING, memory_order_release);
-    return &late_arena;
-}
-
-static void late_leave(void) {
-    slabs_release_all(&late_arena);
-    lock_give(&late_lock);
 }
 
 struct arena *arena_enter(void) {
@@ -146,7 +132,8 @@ struct arena *arena_enter(void) {
 }
 
 struct arena *arena_enter_to_free(void) {
-    if (thread.own == NULL && ++thread.fresh_frees <= FRESH_FREES) {
+    if (is_unborn() && thread.fresh_frees < FRESH_FREES) {
+        thread.fresh_frees++;
         memcheck_pause();
         return late_enter();
     }
@@ -163,123 +150,17 @@ void arena_start_guards(void) {
     if (has_fast_paths() || thread.own == NULL)
         return;
     cache_flush();
+    runs_flush();
     thread.arena = &empty_arena;
 }
 
 void arena_trim(void) {
     struct arena *arena = arena_enter();
-    if (arena_has_cache(arena))
+    if (arena_has_cache(arena)) {
         cache_flush();
+        runs_flush();
+    }
     slabs_exchange(arena);
     slabs_give_up_empty(arena);
     arena_leave(arena);
-}
-
-#define SUM(field)                                                                                           \
-    counter_add(&sum->field, atomic_load_explicit(&arena->counters.field, memory_order_relaxed))
-
-void arena_count(struct counters *sum, uint64_t *arenas) {
-    *arenas = 0;
-    if (thread.own != NULL && arena_has_cache(thread.own))
-        cache_settle_all();
-    /* Acquire; partner: arena_make. */
-    const struct arena *arena = atomic_load_explicit(&all, memory_order_acquire);
-    for (; arena != NULL; arena = arena->next, ++*arenas) {
-        SUM(refills);
-        SUM(remote_frees);
-        SUM(pushes);
-        SUM(posts);
-        SUM(drains);
-        SUM(claims);
-        SUM(adoptions);
-        SUM(orphans);
-        SUM(slabs_taken);
-        SUM(slabs_freed);
-        SUM(starts);
-        for (unsigned class = 1; class < CLASSES; class ++)
-            SUM(used[class]);
-    }
-}
-
-#define FORK_LOCKS 9
-
-/* In the order in which they nest: liburcu allocates, from the late arena, with its own locks held. */
-static pthread_mutex_t *const fork_locks[FORK_LOCKS] = {
-    &late_lock,        &arenas_lock, &orphans_lock, &purge_lock,    &superslabs_lock,
-    &descriptors_lock, &huge_lock,   &limbo_lock,   &metadata_lock,
-};
-
-/* While it forks, the thread works as the late arena: it must not enter liburcu. */
-static void forking_start(void) {
-    forking_own = thread.own;
-    forking_arena = thread.arena;
-    thread.own = NULL;
-    thread.arena = &empty_arena;
-    thread.forking = true;
-}
-
-static void forking_end(void) {
-    thread.forking = false;
-    thread.own = forking_own;
-    thread.arena = forking_arena;
-}
-
-static void fork_prepare(void) {
-    pthread_mutex_lock(&register_lock);
-    urcu_bp_before_fork();
-    for (size_t i = 0; i < FORK_LOCKS; i++)
-        pthread_mutex_lock(fork_locks[i]);
-    forking_start();
-}
-
-static void unlock_all(void) {
-    forking_end();
-    for (size_t i = FORK_LOCKS; i-- > 0;)
-        pthread_mutex_unlock(fork_locks[i]);
-}
-
-static void fork_parent(void) {
-    unlock_all();
-    urcu_bp_after_fork_parent();
-    pthread_mutex_unlock(&register_lock);
-}
-
-/* The other threads are gone, perhaps in the middle of an edit of their slabs: what they own stays theirs, so
- * that nobody claims it, and frees into it still succeed. They may also have left slabs of ours posted that
- * nobody will sweep. */
-static void freeze_others(void) {
-    for (struct arena *arena = atomic_load_explicit(&all, memory_order_relaxed); arena != NULL;
-         arena = arena->next) {
-        if (!inbox_is_empty(arena))
-            ck_stack_init(&arena->inbox);
-        if (arena != forking_own && arena != &late_arena &&
-            atomic_load_explicit(&arena->state, memory_order_relaxed) == ARENA_RUNNING)
-            atomic_store_explicit(&arena->state, ARENA_FROZEN, memory_order_relaxed);
-    }
-    limbo_after_fork();
-}
-
-static void notify_all_slabs(void) {
-    struct arena *arena = arena_enter();
-    rcu_enter(arena);
-    for (uint32_t i = 0, count = slots_count(); i < count; i++) {
-        struct superslab *superslab = atomic_load_explicit(&slot_at(i)->superslab, memory_order_relaxed);
-        for (unsigned unit = 0; superslab != NULL && unit < UNITS; unit++)
-            inbox_after_fork(arena, &superslab->slabs[unit]);
-    }
-    rcu_leave(arena);
-    slabs_receive(arena);
-    arena_leave(arena);
-}
-
-static void fork_child(void) {
-    freeze_others();
-    unlock_all();
-    urcu_bp_after_fork_child();
-    pthread_mutex_unlock(&register_lock);
-    notify_all_slabs();
-}
-
-void arena_prepare_fork(void) {
-    pthread_atfork(fork_prepare, fork_parent, fork_child);
 }

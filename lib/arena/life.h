@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The life of arenas: start with a thread's first allocation, end with its last destructor, recycling, and
- * fork. */
+ * The life of a thread's arena: it starts with the thread's first allocation and ends with its last
+ * destructor. */
 #ifndef FREEHOLD_LIFE_H
 #define FREEHOLD_LIFE_H
 
@@ -16,5 +16,8 @@ struct arena *arena_enter(void);
 struct arena *arena_enter_to_free(void);
 
 void arena_leave(struct arena *arena);
+
+/* The calling thread is about to set the value of a key: it will run destructors when it ends. */
+void thread_watch(void);
 
 #endif

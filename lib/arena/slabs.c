@@ -5,88 +5,195 @@
 #include "../remote/outbox.h"
 #include "../remote/queue.h"
 #include "../superslab/rcu.h"
+#include "../superslab/registry.h"
 #include "../superslab/slab.h"
+#include "arenas.h"
+#include "cache.h"
 #include "orphans.h"
 #include "slab_list.h"
 
-static struct slab_list *list_of(struct arena *arena, const struct slab *slab) {
-    return slab->place == PLACE_FULL ? &arena->full[slab->class] : &arena->available[slab->class];
+/* Slabs that are let go together. */
+struct leaving {
+    struct slab *slabs[LET_GO_AT_ONCE];
+    unsigned count;
+};
+
+static size_t bytes_of(const struct slab *slab) {
+    return slab->units * UNIT;
 }
 
-static void take_out(struct arena *arena, struct slab *slab) {
-    if (slab->place == PLACE_ORPHANS)
-        orphans_remove(slab);
-    else if (slab->place != PLACE_NONE) {
-        slab_list_remove(list_of(arena, slab), slab);
-        arena->slabs--;
-    }
-    slab->place = PLACE_NONE;
+static void owned_add(struct arena *arena, struct slab *slab) {
+    slab->older = arena->youngest;
+    slab->younger = NULL;
+    *(slab->older != NULL ? &slab->older->younger : &arena->oldest) = slab;
+    arena->youngest = slab;
+}
+
+static void owned_remove(struct arena *arena, struct slab *slab) {
+    *(slab->older != NULL ? &slab->older->younger : &arena->oldest) = slab->younger;
+    *(slab->younger != NULL ? &slab->younger->older : &arena->youngest) = slab->older;
 }
 
 /* An empty slab is the last of its list, so that the others are used up before it. */
-static void put_in(struct arena *arena, struct slab *slab) {
-    slab->place = slab_has_blocks(slab) ? PLACE_AVAILABLE : PLACE_FULL;
-    struct slab_list *list = list_of(arena, slab);
+static void place(struct arena *arena, struct slab *slab) {
+    struct slab_list *list = &arena->available[slab->class];
+    if (!slab_has_blocks(slab)) {
+        slab->place = PLACE_FULL;
+        return;
+    }
+    slab->place = PLACE_AVAILABLE;
     struct slab *last = list->last;
-    slab_list_add_before(list, slab, last != NULL && last->used == 0 ? last : NULL);
-    arena->slabs++;
+    slab_list_add_before(list, slab, slab->used != 0 && last != NULL && last->used == 0 ? last : NULL);
 }
 
+static void displace(struct arena *arena, struct slab *slab) {
+    if (slab->place == PLACE_AVAILABLE)
+        slab_list_remove(&arena->available[slab->class], slab);
+    slab->place = PLACE_NONE;
+}
+
+static void put_in(struct arena *arena, struct slab *slab) {
+    place(arena, slab);
+    owned_add(arena, slab);
+    arena->owned += bytes_of(slab);
+}
+
+static void take_out(struct arena *arena, struct slab *slab) {
+    displace(arena, slab);
+    owned_remove(arena, slab);
+    arena->owned -= bytes_of(slab);
+    registry_own(slab, NULL);
+}
+
+/* From slab_close on, who still takes us for the owner may have posted the slab to us: see post. */
 static void give_up(struct arena *arena, struct slab *slab) {
     counter_add(&arena->counters.slabs_freed, 1);
-    slab_give_up(slab);
+    slab_close(slab);
+    fence_store_load(); /* partner: the fence in post */
+    if (atomic_load_explicit(&slab->posted, memory_order_relaxed) != 0)
+        arena->called = true;
+    slab_give_units(slab);
 }
 
-/* Releases a slab. Whoever pushes from now on claims it; what was pushed before, by somebody who still saw us
- * as the owner, is found by the look at the queue afterwards. */
-static void release(struct arena *arena, struct slab *slab) {
-    bool again;
-    do {
-        queue_drain_owned(arena, slab);
-        if (slab->used == 0) {
-            take_out(arena, slab);
-            give_up(arena, slab);
-            return;
-        }
-        if (slab->place != PLACE_ORPHANS) {
-            take_out(arena, slab);
-            /* A full one is of use to nobody until something is freed into it, and who does that claims it.
-             */
-            if (slab_has_blocks(slab))
-                orphans_add(slab);
-            counter_add(&arena->counters.orphans, 1);
-        }
-        rcu_enter(arena); /* once released, the slab is pinned by nothing else */
-        slab_release(slab);
-        again = !queue_is_empty(slab) && slab_claim(slab, arena);
-        rcu_leave(arena);
-    } while (again);
+/* Whoever pushes after the release claims the slab. Who pushed before, and still saw us as the owner, posts
+ * it: either he sees afterwards that we are not, or we see that it is posted. */
+static void release_all(struct arena *arena, struct leaving *leaving) {
+    if (leaving->count == 0)
+        return;
+    rcu_enter(arena); /* once released, the slabs are pinned by nothing else */
+    for (unsigned i = 0; i < leaving->count; i++)
+        slab_release(leaving->slabs[i]);
+    fence_store_load(); /* partners: the fences in push and post */
+    for (unsigned i = 0; i < leaving->count; i++)
+        if (atomic_load_explicit(&leaving->slabs[i]->posted, memory_order_relaxed) != 0)
+            arena->called = true;
+    rcu_leave(arena);
+    leaving->count = 0;
+}
+
+/* A slab of the arena's that is in none of its lists, but maybe among the orphans. */
+static void let_go(struct arena *arena, struct slab *slab, struct leaving *leaving) {
+    queue_drain_owned(arena, slab);
+    if (slab->used == 0) {
+        if (slab->place == PLACE_ORPHANS)
+            orphans_remove(slab);
+        give_up(arena, slab);
+        return;
+    }
+    if (slab_has_blocks(slab))
+        orphans_put(slab);
+    counter_add(&arena->counters.orphans, 1);
+    leaving->slabs[leaving->count++] = slab;
+    if (leaving->count == LET_GO_AT_ONCE)
+        release_all(arena, leaving);
+}
+
+/* Some at once, as a fence is shared. A slab that has been drained, or claimed, and is not settled yet, is
+ * none of the oldest. */
+static void bound(struct arena *arena, uint64_t most) {
+    struct leaving leaving = {.count = 0};
+    if (arena->owned <= most)
+        return;
+    for (struct slab *slab; (slab = arena->oldest) != NULL && arena->owned > most - most / 8;) {
+        if (slab->won != WON_NOT || (slab == arena->youngest && most != 0))
+            break;
+        take_out(arena, slab);
+        let_go(arena, slab, &leaving);
+    }
+    release_all(arena, &leaving);
+}
+
+static void bound_to_share(struct arena *arena) {
+    arena->share = arenas_share();
+    bound(arena, arena->share);
+}
+
+static void keep(struct arena *arena, struct slab *slab) {
+    registry_own(slab, arena);
+    put_in(arena, slab);
+}
+
+bool slabs_claim(struct arena *arena, struct slab *slab) {
+    if (arena->owned + bytes_of(slab) > arena->share || !slab_claim(slab, arena))
+        return false;
+    counter_add(&arena->counters.claims, 1);
+    queue_drain_owned(arena, slab);
+    if (slab->place == PLACE_ORPHANS)
+        orphans_remove(slab);
+    keep(arena, slab);
+    return true;
 }
 
 void slabs_arrange(struct arena *arena, struct slab *slab) {
-    const struct slab *last = arena->available[slab->class].last;
-    /* An orphan, just claimed to be drained, is of use to an arena that allocates in its class and has used
-     * up its slabs; else it goes back to those who may need it. */
-    bool is_claimed = slab->place == PLACE_ORPHANS || slab->place == PLACE_NONE;
-    if (is_claimed && (last != NULL || arena->full[slab->class].first == NULL)) {
-        release(arena, slab);
+    displace(arena, slab);
+    place(arena, slab);
+}
+
+/* A slab that was claimed for many blocks is worth keeping, as the next frees into it are local then; but not
+ * for a thread that does not allocate in its class. */
+static bool is_worth_keeping(const struct arena *arena, const struct slab *slab) {
+    bool has_many = slab->claimed_for >= KEEP_BLOCKS || slab->claimed_for * KEEP_PART >= slab->capacity;
+    return has_many && cache_is_used(arena, slab->class);
+}
+
+static void settle_claimed(struct arena *arena, struct slab *slab, struct leaving *leaving) {
+    if (slab->used == 0 || !is_worth_keeping(arena, slab)) {
+        let_go(arena, slab, leaving);
         return;
     }
-    take_out(arena, slab);
-    last = arena->available[slab->class].last;
-    /* One empty slab of each class stays, to be filled again. */
-    if (slab->used == 0 && last != NULL && last->used == 0)
-        give_up(arena, slab);
-    else
-        put_in(arena, slab);
+    if (slab->place == PLACE_ORPHANS)
+        orphans_remove(slab);
+    keep(arena, slab);
+}
+
+static void settle_all(struct arena *arena) {
+    struct leaving leaving = {.count = 0};
+    for (struct slab *slab; (slab = won_take(arena)) != NULL;) {
+        bool is_claimed = slab->won == WON_CLAIMED;
+        slab->won = WON_NOT;
+        if (!is_claimed)
+            slabs_arrange(arena, slab);
+        else
+            settle_claimed(arena, slab, &leaving);
+    }
+    release_all(arena, &leaving);
+}
+
+/* Until nothing is left to settle, and no post may have come for a slab that has been let go. */
+static void settle(struct arena *arena, uint64_t most) {
+    do {
+        arena->called = false;
+        inbox_sweep(arena);
+        settle_all(arena);
+        bound(arena, most);
+    } while (arena->won != NULL || arena->called);
 }
 
 bool slabs_receive(struct arena *arena) {
-    inbox_sweep(arena, arena);
-    bool received = arena->won != NULL;
-    for (struct slab *slab; (slab = won_take(arena)) != NULL;)
-        slabs_arrange(arena, slab);
-    return received;
+    if (inbox_is_empty(arena) && arena->won == NULL && !arena->called)
+        return false;
+    settle(arena, arena->share = arenas_share());
+    return true;
 }
 
 void slabs_exchange(struct arena *arena) {
@@ -96,12 +203,12 @@ void slabs_exchange(struct arena *arena) {
 
 void slabs_give_up_empty(struct arena *arena) {
     for (unsigned class = 1; class < CLASSES; class ++) {
-        struct slab *slab = arena->available[class].last;
-        if (slab != NULL && slab->used == 0) {
+        for (struct slab *slab; (slab = arena->available[class].last) != NULL && slab->used == 0;) {
             take_out(arena, slab);
             give_up(arena, slab);
         }
     }
+    slabs_receive(arena);
 }
 
 static struct slab *adopt(struct arena *arena, unsigned class) {
@@ -110,45 +217,39 @@ static struct slab *adopt(struct arena *arena, unsigned class) {
         return NULL;
     counter_add(&arena->counters.adoptions, 1);
     queue_drain_owned(arena, slab);
-    put_in(arena, slab);
+    keep(arena, slab);
+    bound_to_share(arena);
     return slab;
 }
 
-static struct slab *make(struct arena *arena, unsigned class) {
+struct slab *slabs_find(struct arena *arena, unsigned class) {
+    struct slab *slab = arena->available[class].first;
+    return slab != NULL ? slab : adopt(arena, class);
+}
+
+struct slab *slabs_make(struct arena *arena, unsigned class) {
     struct slab *slab = slab_make(arena, class);
     if (slab == NULL)
         return NULL;
     counter_add(&arena->counters.slabs_taken, 1);
     put_in(arena, slab);
+    bound_to_share(arena);
     return slab;
 }
 
-struct slab *slabs_find(struct arena *arena, unsigned class) {
-    /* What others wait for goes to them before more memory is taken; not at each refill, for batches would be
-     * small. */
-    if (arena->available[class].first == NULL)
-        slabs_exchange(arena);
-    while (arena->available[class].first == NULL && adopt(arena, class) != NULL) {
-        /* An orphan may turn out to be full: look on. */
+void slabs_used(struct arena *arena, struct slab *slab) {
+    if (slab != arena->youngest) {
+        owned_remove(arena, slab);
+        owned_add(arena, slab);
     }
-    struct slab *slab = arena->available[class].first;
-    return slab != NULL ? slab : make(arena, class);
-}
-
-static void release_list(struct arena *arena, struct slab_list *list) {
-    while (list->first != NULL)
-        release(arena, list->first);
+    if (!slab_has_blocks(slab)) {
+        displace(arena, slab);
+        slab->place = PLACE_FULL;
+    }
 }
 
 void slabs_release_all(struct arena *arena) {
-    slabs_exchange(arena);
-    for (unsigned class = 1; arena->slabs != 0 && class < CLASSES; class ++) {
-        release_list(arena, &arena->available[class]);
-        release_list(arena, &arena->full[class]);
-    }
+    outbox_flush(arena);
+    settle(arena, 0);
     atomic_store_explicit(&arena->state, ARENA_EXITED, memory_order_release);
-    fence_store_load(); /* partner: the fence in post */
-    inbox_sweep(arena, arena);
-    for (struct slab *slab; (slab = won_take(arena)) != NULL;)
-        release(arena, slab);
 }

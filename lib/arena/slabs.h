@@ -1,21 +1,35 @@
 /* SPDX-License-Identifier: MIT
  *
  * The slabs of an arena: which list each is in, where new ones come from, and how they leave. All of this is
- * done by the arena's thread (for the late arena, under late_lock). */
+ * done by the arena's thread (for the late arena, under late_lock).
+ *
+ * Every slab of the arena is in the list owned, by last use; those with blocks are in the list of available
+ * slabs of their class, too. What is owned is bounded in bytes: the slab that was used the longest ago is let
+ * go, that is given up if it is empty, put among the orphans if it has blocks, and in no list if it is full.
+ * Then whoever frees into it claims it. */
 #ifndef FREEHOLD_SLABS_H
 #define FREEHOLD_SLABS_H
 
 #include "../types.h"
 
-/* A slab of class that has blocks: one of the arena's, an orphan, or a new one. NULL if there is no memory.
- */
+/* A slab of class that has blocks: one of the arena's, or an orphan. NULL if there is none. */
 struct slab *slabs_find(struct arena *arena, unsigned class);
 
-/* Puts a slab of the arena in the list where it belongs now. It may be given up if it is empty. */
+/* A new slab of class; NULL if there is no memory. */
+struct slab *slabs_make(struct arena *arena, unsigned class);
+
+/* Claims a slab of which the caller has a block, and keeps it. false if that is not possible, or would be
+ * more than the arena's share. */
+bool slabs_claim(struct arena *arena, struct slab *slab);
+
+/* Blocks have been taken from a slab of the arena's. */
+void slabs_used(struct arena *arena, struct slab *slab);
+
+/* Blocks have been put on the free list of a slab of the arena's, which was full or is empty now. */
 void slabs_arrange(struct arena *arena, struct slab *slab);
 
-/* Sweeps the inbox, and arranges all that this and the pushes before have won. Every slow path does so: a
- * thread that only frees owns slabs too, by claims. Says whether there was anything. */
+/* Sweeps the inbox, and settles all that this and the pushes before have won. Every slow path does so: a
+ * thread that only frees wins slabs too, by claims. Says whether there was anything. */
 bool slabs_receive(struct arena *arena);
 
 /* Pushes the outbox and receives. */
@@ -24,8 +38,7 @@ void slabs_exchange(struct arena *arena);
 /* Gives up the empty slabs that the lists keep. */
 void slabs_give_up_empty(struct arena *arena);
 
-/* Releases every slab: those with live blocks become orphans. Then ends the arena: nothing is posted to it
- * any more. */
+/* Lets go of every slab, and of what the outbox holds. The arena ends. */
 void slabs_release_all(struct arena *arena);
 
 #endif

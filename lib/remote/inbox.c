@@ -4,20 +4,27 @@
 #include "../superslab/rcu.h"
 #include "queue.h"
 
-static void won_add(struct arena *arena, struct slab *slab) {
-    if (slab->won)
-        return;
-    slab->won = true;
+static void won_link(struct arena *arena, struct slab *slab, enum slab_won why) {
+    slab->won = (uint8_t)why;
     slab->won_next = arena->won;
     arena->won = slab;
 }
 
+void won_add(struct arena *arena, struct slab *slab) {
+    if (slab->won == WON_NOT)
+        won_link(arena, slab, WON_DRAINED);
+}
+
+void won_claim(struct arena *arena, struct slab *slab, uint32_t blocks) {
+    counter_add(&arena->counters.claims, 1);
+    slab->claimed_for = (uint16_t)blocks;
+    won_link(arena, slab, WON_CLAIMED);
+}
+
 struct slab *won_take(struct arena *arena) {
     struct slab *slab = arena->won;
-    if (slab != NULL) {
+    if (slab != NULL)
         arena->won = slab->won_next;
-        slab->won = false;
-    }
     return slab;
 }
 
@@ -27,15 +34,7 @@ static struct slab *slab_of_link(ck_stack_entry_t *link) {
 
 static void sweep(struct arena *arena, struct arena *of);
 
-static bool has_exited(const struct arena *arena) {
-    return atomic_load_explicit(&arena->state, memory_order_relaxed) == ARENA_EXITED;
-}
-
 static void post(struct arena *arena, struct arena *to, struct slab *slab) {
-    /* We have seen the slab in the hands of an arena that has exited: it still has to release it, and looks
-     * at the queue after that. */
-    if (unlikely(has_exited(to)))
-        return;
     /* Acquire and release; partner: the exchange in settle. Seeing 1 here, we know that the sweeper who
      * changes it to 0 looks at the queue after what we pushed. */
     if (atomic_exchange_explicit(&slab->posted, 1, memory_order_acq_rel) != 0)
@@ -43,10 +42,10 @@ static void post(struct arena *arena, struct arena *to, struct slab *slab) {
     ck_pr_fence_release(); /* release; partner: the exchange in sweep */
     ck_stack_push_upmc(&to->inbox, &slab->inbox_link);
     counter_add(&arena->counters.posts, 1);
-    /* Partner: slabs_release_all, which stores the state, fences, and sweeps a last time. Either that sweep
-     * finds the slab, or we see that the arena has exited. */
+    /* Partners: the fences in release_all and give_up, between the store of owner and the look at posted.
+     * Either they see our post and sweep their inbox, or we see that the slab is no longer theirs. */
     fence_atomic_load();
-    if (unlikely(has_exited(to)))
+    if (unlikely(atomic_load_explicit(&slab->owner, memory_order_relaxed) != to))
         sweep(arena, to);
 }
 
@@ -57,7 +56,7 @@ void inbox_notify(struct arena *arena, struct slab *slab) {
         /* Else another claims it, and drains it after the claim. */
         if (!slab_claim(slab, arena))
             return;
-        counter_add(&arena->counters.claims, 1);
+        won_claim(arena, slab, 0);
         owner = arena;
     }
     if (owner == arena) {
@@ -95,10 +94,10 @@ void inbox_after_fork(struct arena *arena, struct slab *slab) {
         inbox_notify(arena, slab);
 }
 
-void inbox_sweep(struct arena *arena, struct arena *of) {
-    if (inbox_is_empty(of))
+void inbox_sweep(struct arena *arena) {
+    if (inbox_is_empty(arena))
         return;
     rcu_enter(arena);
-    sweep(arena, of);
+    sweep(arena, arena);
     rcu_leave(arena);
 }

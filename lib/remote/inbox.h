@@ -3,7 +3,8 @@
  * Inboxes: how an arena learns which of its slabs have a remote queue that is not empty.
  *
  * A slab is in one inbox at most: posted guards its link. It may be the inbox of an arena that owned it
- * once; whoever sweeps that passes it on. What a sweep or a push wins for the arena, that is slabs that it
+ * once, but not for long: either who posted it there sweeps that inbox, or who let go of it. Whoever sweeps
+ * passes it on to its owner. What a sweep or a push wins for the arena, that is slabs that it
  * owns and has drained or has just claimed, is put on arena->won, for the arena to put in the right list. */
 #ifndef FREEHOLD_INBOX_H
 #define FREEHOLD_INBOX_H
@@ -15,8 +16,8 @@
  * section. */
 void inbox_notify(struct arena *arena, struct slab *slab);
 
-/* Takes all of the inbox of an arena, which is arena itself or has exited. In no read section. */
-void inbox_sweep(struct arena *arena, struct arena *of);
+/* Takes all of the arena's inbox. In no read section. */
+void inbox_sweep(struct arena *arena);
 
 /* In the child of a fork, with all inboxes made empty, for every slab: who posted it, or swept the inbox that
  * it was in, may be gone. */
@@ -26,7 +27,13 @@ static inline bool inbox_is_empty(const struct arena *arena) {
     return ck_pr_load_ptr(&arena->inbox.head) == NULL;
 }
 
-/* The next slab of arena->won, or NULL. */
+/* Puts a slab of arena's that has been drained on arena->won, unless it is there. */
+void won_add(struct arena *arena, struct slab *slab);
+
+/* The same for one that has just been claimed, for so many blocks. */
+void won_claim(struct arena *arena, struct slab *slab, uint32_t blocks);
+
+/* The next slab of arena->won, or NULL. The caller sets its field won to WON_NOT. */
 struct slab *won_take(struct arena *arena);
 
 #endif

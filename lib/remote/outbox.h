@@ -1,33 +1,37 @@
 /* SPDX-License-Identifier: MIT
  *
- * An arena's outbox: remote frees on their way, one batch in the making for each of OUTBOX_SLOTS slabs. */
+ * An arena's outbox: remote frees on their way. They wait in the order in which they come, untouched, until
+ * there are so many or so large ones that they are pushed: then they are grouped by slab, whose number does
+ * not matter, and each group travels as one batch. */
 #ifndef FREEHOLD_OUTBOX_H
 #define FREEHOLD_OUTBOX_H
 
+#include "../superslab/size_class.h"
 #include "../types.h"
 
-/* The slabs of adjoining units have different slots. */
-static inline size_t outbox_index(const struct slab *slab) {
-    return (uintptr_t)slab / sizeof *slab % OUTBOX_SLOTS;
-}
+/* What a block of a class takes of the room of an outbox: its bytes, or its share of the places. For
+ * CLASS_NONE there is never room. */
+extern __attribute__((visibility("hidden"))) const int32_t outbox_costs[CLASSES];
 
-/* A remote free: block is of slab, which arena does not own. false, with nothing done, if that takes more
- * than adding it to the batch of the slab's slot. */
-static inline bool outbox_add(struct arena *arena, struct slab *slab, struct block *block) {
-    struct outbox_slot *slot = &arena->outbox[outbox_index(slab)];
-    if (unlikely(slot->slab != slab || slot->room == 1))
+/* A remote free: block is of a slab of that class, which arena does not own. false, with nothing done, if
+ * there is no room. */
+static inline bool outbox_add(struct arena *arena, uintptr_t class, void *block) {
+    int32_t room = arena->outbox_room - outbox_costs[class];
+    if (unlikely(room < 0))
         return false;
-    block->next = slot->first;
-    slot->first = block;
-    slot->room--;
+    arena->outbox_room = room;
+    arena->outbox->blocks[arena->outbox_count++] = block;
     return true;
 }
 
-/* The other remote frees: the batch is full with this block and is pushed, or another slab has the slot and
- * its batch is pushed. Slabs may be won. */
-void outbox_add_and_push(struct arena *arena, struct slab *slab, struct block *block);
+/* Pushes what is there, and makes room for share bytes, within bounds. false if the arena has no outbox and
+ * there is no memory for one. Slabs may be won. */
+bool outbox_make_room(struct arena *arena, uint64_t share);
 
-/* Pushes every batch. */
+/* A block for which there is no outbox goes on its own. */
+void outbox_push_one(struct arena *arena, void *block);
+
+/* Pushes everything. */
 void outbox_flush(struct arena *arena);
 
 #endif

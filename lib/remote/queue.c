@@ -2,7 +2,6 @@
 #include "queue.h"
 
 #include "../report.h"
-#include "../superslab/registry.h"
 
 bool slab_claim(struct slab *slab, struct arena *arena) {
     struct arena *none = OWNER_NONE;
@@ -10,15 +9,15 @@ bool slab_claim(struct slab *slab, struct arena *arena) {
     if (!atomic_compare_exchange_strong_explicit(&slab->owner, &none, arena, memory_order_acquire,
                                                  memory_order_relaxed))
         return false;
-    registry_own(slab, arena);
+    /* Between the claim and the look at the queue; partner: the fence in push. Either we find the batch, or
+     * its pusher, who fails to claim, finds us. */
+    fence_atomic_load();
     return true;
 }
 
 void slab_release(struct slab *slab) {
-    registry_own(slab, NULL);
     /* Release; partner: slab_claim. */
     atomic_store_explicit(&slab->owner, OWNER_NONE, memory_order_release);
-    fence_store_load(); /* partner: the fence in outbox_push */
 }
 
 /* A batch travels with its list in offsets; put the pointers back and splice. */

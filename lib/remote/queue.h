@@ -19,8 +19,8 @@ static inline void queue_push_mp(struct slab *slab, struct batch *batch) {
 /* Claims a slab without owner for arena. */
 bool slab_claim(struct slab *slab, struct arena *arena);
 
-/* Releases a slab of arena's that is among the orphans. In a read section: afterwards nothing else pins it.
- */
+/* Releases a slab of mine. In a read section: afterwards nothing else pins it. The caller fences before it
+ * looks at posted. */
 void slab_release(struct slab *slab);
 
 /* Moves all batches of a slab that arena owns to its free list. Returns the number of blocks. */

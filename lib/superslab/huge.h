@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Huge blocks: over LARGE_MAX, or aligned to more. Each has a mapping of its own, aligned to a granule and
- * registered for each granule. */
+ * Huge blocks: over LARGE_MAX, or aligned to more. Each has granules of its own, and is registered for each;
+ * one over HUGE_MAX has a mapping. */
 #ifndef FREEHOLD_HUGE_H
 #define FREEHOLD_HUGE_H
 
 #include "../types.h"
-
-extern pthread_mutex_t huge_lock;
 
 /* The descriptor of a slab whose owner is OWNER_HUGE. */
 static inline struct huge *huge_of(struct slab *slab) {
@@ -18,19 +16,14 @@ static inline struct huge *huge_of(struct slab *slab) {
  * if there is no memory. */
 void *huge_take(size_t size, size_t alignment, bool *zero);
 
-/* Frees a huge block: it is kept for reuse, or unmapped. false if another thread has
- * freed it meanwhile. */
+/* Frees a huge block. false if another thread has freed it meanwhile. */
 bool huge_give(struct huge *huge);
 
 /* Makes a huge block longer or shorter without copying it; it may move. NULL if it cannot, and the block
  * is as it was. */
 void *huge_resize(struct huge *huge, size_t size);
 
-/* Unmaps the kept blocks that are older than the decay time, or all of them. */
-void huge_expire(bool all);
-
-/* Bytes of live and of kept huge blocks. */
+/* Bytes of live huge blocks. */
 uint64_t huge_bytes(void);
-uint64_t huge_kept_bytes(void);
 
 #endif

@@ -4,14 +4,16 @@
 #include "../config.h"
 #include "../os.h"
 
-/* A huge page that takes longer than this, in nanoseconds of processor time, is no cheaper than the small
- * ones it stands for: a virtual machine may have to get each from its host. Usual are 100,000 to 200,000. */
+/* A huge page that takes longer than this, in nanoseconds, is no cheaper than the small ones it stands for: a
+ * virtual machine may have to get each from its host. Usual are 100,000 to 200,000. One alone may have been
+ * interrupted: two in a row count. */
 #define DEAR 600000u
 
-/* Mappings that do without, before it is tried again. */
+/* SuperSlabs that do without, before it is tried again. */
 #define PAUSE 32u
 
 static _Atomic uint32_t pause_left;
+static _Atomic bool was_dear; /* the last one */
 
 static bool is_pausing(void) {
     uint32_t left = atomic_load_explicit(&pause_left, memory_order_relaxed);
@@ -21,18 +23,14 @@ static bool is_pausing(void) {
     return true;
 }
 
-/* The first page of the mapping is about to be used anyway. */
-static void try_first_page(char *base) {
-    uint64_t before = os_thread_time();
-    *(volatile char *)base = 0;
-    if (os_thread_time() - before > DEAR)
-        atomic_store_explicit(&pause_left, PAUSE, memory_order_relaxed);
+bool huge_page_is_wanted(uint64_t swell, uint64_t size) {
+    return config.huge_pages && swell <= size / HUGE_PAGES_SWELL && !is_pausing();
 }
 
-bool huge_page_ask(char *base, size_t length, uint64_t swell, uint64_t size) {
-    if (!config.huge_pages || swell > size / HUGE_PAGES_SWELL || is_pausing())
-        return false;
-    os_advise_huge_pages(base, length, true);
-    try_first_page(base);
-    return true;
+void huge_page_try(char *base) {
+    uint64_t before = os_fine_clock();
+    *(volatile char *)base = 0;
+    bool is_dear = os_fine_clock() - before > DEAR;
+    if (atomic_exchange_explicit(&was_dear, is_dear, memory_order_relaxed) && is_dear)
+        atomic_store_explicit(&pause_left, PAUSE, memory_order_relaxed);
 }

@@ -6,8 +6,11 @@
 
 #include "../types.h"
 
-/* Asks for huge pages for a fresh mapping; false if it had better do without. swell is what may become
+/* Whether to ask for huge pages; false if the process had better do without. swell is what may become
  * resident by them without being used, size what the process uses anyway, in bytes. */
-bool huge_page_ask(char *base, size_t length, uint64_t swell, uint64_t size);
+bool huge_page_is_wanted(uint64_t swell, uint64_t size);
+
+/* Touches the first one of those asked for, which is about to be used anyway, to see what it costs. */
+void huge_page_try(char *base);
 
 #endif

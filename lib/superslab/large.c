@@ -11,13 +11,12 @@ uint64_t large_bytes(void) {
     return atomic_load_explicit(&live, memory_order_relaxed);
 }
 
-/* Makes the run units long, with bytes of them asked for, in the figures and in its slab. */
-static void set_size(struct slab *slab, unsigned units, size_t bytes) {
-    atomic_fetch_add_explicit(&live, (units - (size_t)slab->units) * UNIT, memory_order_relaxed);
-    touched_add(bytes - slab->carved);
+/* Makes the run units long, in its slab and in the figures. */
+static void set_size(struct slab *slab, unsigned units) {
+    size_t more = (units - (size_t)slab->units) * UNIT;
+    atomic_fetch_add_explicit(&live, more, memory_order_relaxed);
+    touched_add(more);
     slab->units = (uint8_t)units;
-    slab->block_size = (uint32_t)(units * UNIT);
-    slab->carved = (uint32_t)bytes;
 }
 
 static unsigned units_for(size_t size) {
@@ -39,25 +38,32 @@ void *large_take(size_t size, size_t alignment, bool *zero) {
         return NULL;
     slab->start = unit_address(slab);
     slab->units = 0;
-    slab->carved = 0;
-    slab->capacity = 1;
-    set_size(slab, units, size);
+    set_size(slab, units);
     register_units(slab, 1, units, false);
-    /* Release; partner: large_give. */
+    /* Release; partner: large_end. */
     atomic_store_explicit(&slab->owner, OWNER_LARGE, memory_order_release);
     *zero = taken.zero;
     return slab->start;
 }
 
-bool large_give(struct slab *slab) {
+bool large_end(struct slab *slab) {
     struct arena *owner = OWNER_LARGE;
-    if (!atomic_compare_exchange_strong_explicit(&slab->owner, &owner, OWNER_FREE, memory_order_acquire,
-                                                 memory_order_relaxed))
-        return false;
-    atomic_fetch_sub_explicit(&live, slab->units * UNIT, memory_order_relaxed);
-    touched_remove(slab->carved);
+    return atomic_compare_exchange_strong_explicit(&slab->owner, &owner, OWNER_FREE, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+void large_release(struct slab *slab) {
+    size_t bytes = large_size(slab);
+    atomic_fetch_sub_explicit(&live, bytes, memory_order_relaxed);
+    touched_remove(bytes);
     register_units(slab, 1, slab->units, true);
     units_give(slab, 0);
+}
+
+bool large_give(struct slab *slab) {
+    if (!large_end(slab))
+        return false;
+    large_release(slab);
     return true;
 }
 
@@ -71,6 +77,6 @@ bool large_resize(struct slab *slab, size_t size) {
         register_units(slab, units, before, true);
         units_give(slab, units);
     }
-    set_size(slab, units, size);
+    set_size(slab, units);
     return true;
 }

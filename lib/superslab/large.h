@@ -10,13 +10,23 @@
  * reads as zero. NULL if there is no memory. */
 void *large_take(size_t size, size_t alignment, bool *zero);
 
-/* Frees the block of a slab whose owner is OWNER_LARGE. false if another thread has done so meanwhile. */
+/* Frees the block of a slab whose owner is OWNER_LARGE: ends its life, and gives the run back. false if
+ * another thread has ended it meanwhile. */
 bool large_give(struct slab *slab);
+
+/* The two halves: in between nobody but the caller has the run. */
+bool large_end(struct slab *slab);
+void large_release(struct slab *slab);
+
+/* Bytes of the block that can be used. */
+static inline size_t large_size(const struct slab *slab) {
+    return slab->units * UNIT;
+}
 
 /* Makes the block longer or shorter in place; false if it cannot. */
 bool large_resize(struct slab *slab, size_t size);
 
-/* Bytes of all large blocks. */
+/* Bytes of all large blocks, and of the runs that threads keep. */
 uint64_t large_bytes(void);
 
 #endif

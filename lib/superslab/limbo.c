@@ -2,29 +2,25 @@
 #include "limbo.h"
 
 #include "../lock.h"
-#include "../os.h"
-#include "../report.h"
+#include "../thread.h"
+#include "descriptor.h"
 #include "rcu.h"
-#include "superslab.h"
+#include "region.h"
 
 pthread_mutex_t limbo_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static struct extent *leaving; /* limbo_lock: no grace period yet, or with a slab posted after one */
-static struct extent *left;    /* limbo_lock: one grace period passed, and no slab was posted after it */
-static _Atomic bool busy;      /* a thread is in limbo_empty */
-static _Atomic bool closed;    /* grace periods are impossible */
-static _Atomic uint64_t bytes, unmapped, added, grace_periods;
-
-bool limbo_is_closed(void) {
-    return atomic_load_explicit(&closed, memory_order_relaxed);
-}
+static struct superslab *leaving; /* limbo_lock: no grace period yet, or with a slab posted after one */
+static struct superslab *left;    /* limbo_lock: one grace period passed, and no slab was posted after it */
+static _Atomic bool busy;         /* a thread is in limbo_empty */
+static struct superslab *first_round, *second_round; /* that thread only: what its grace period is for */
+static _Atomic uint64_t bytes, freed, added, grace_periods;
 
 uint64_t limbo_bytes(void) {
     return atomic_load_explicit(&bytes, memory_order_relaxed);
 }
 
-uint64_t limbo_unmapped(void) {
-    return atomic_load_explicit(&unmapped, memory_order_relaxed);
+uint64_t limbo_freed(void) {
+    return atomic_load_explicit(&freed, memory_order_relaxed);
 }
 
 uint64_t limbo_added(void) {
@@ -35,36 +31,29 @@ uint64_t limbo_grace_periods(void) {
     return atomic_load_explicit(&grace_periods, memory_order_relaxed);
 }
 
-void limbo_after_fork(void) {
-    atomic_store_explicit(&busy, false, memory_order_relaxed);
-    for (struct extent *extent = leaving; extent != NULL; extent = extent->next)
-        for (unsigned i = 0; i < UNITS; i++)
-            atomic_store_explicit(&((struct superslab *)extent)->slabs[i].posted, 0, memory_order_relaxed);
-}
-
-static void list_add(struct extent **list, struct extent *extent) {
+static void list_add(struct superslab **list, struct superslab *superslab) {
     lock_take(&limbo_lock);
-    extent->next = *list;
-    *list = extent;
+    superslab->next = *list;
+    *list = superslab;
     lock_give(&limbo_lock);
 }
 
-static struct extent *list_take(struct extent **list) {
+static struct superslab *list_take(struct superslab **list) {
     lock_take(&limbo_lock);
-    struct extent *taken = *list;
+    struct superslab *taken = *list;
     *list = NULL;
     lock_give(&limbo_lock);
     return taken;
 }
 
-void limbo_add(struct extent *extent) {
-    atomic_fetch_add_explicit(&bytes, extent->length, memory_order_relaxed);
+void limbo_add(struct superslab *superslab) {
+    region_hold(&superslab->granules, superslab->dirty);
+    atomic_fetch_add_explicit(&bytes, SUPERSLAB, memory_order_relaxed);
     atomic_fetch_add_explicit(&added, 1, memory_order_relaxed);
-    list_add(&leaving, extent);
+    list_add(&leaving, superslab);
 }
 
-static bool has_posted_slab(const struct extent *extent) {
-    const struct superslab *superslab = (const struct superslab *)extent;
+static bool has_posted_slab(const struct superslab *superslab) {
     for (unsigned i = 0; i < UNITS; i++)
         /* Acquire; partner: the sweeper that clears it. */
         if (atomic_load_explicit(&superslab->slabs[i].posted, memory_order_acquire) != 0)
@@ -72,50 +61,54 @@ static bool has_posted_slab(const struct extent *extent) {
     return false;
 }
 
-/* Unmapping can fail when the kernel has no room to split a mapping; then the extent waits on. */
-static void superslab_unmap(struct extent *extent) {
-    if (!os_unmap(extent->base, extent->length)) {
-        list_add(&left, extent);
-        return;
-    }
-    space_give(extent->length);
-    atomic_fetch_sub_explicit(&bytes, extent->length, memory_order_relaxed);
-    atomic_fetch_add_explicit(&unmapped, 1, memory_order_relaxed);
-    superslab_recycle((struct superslab *)extent);
+static void leave(struct superslab *superslab) {
+    region_release(&superslab->granules);
+    descriptor_give(superslab);
+    atomic_fetch_sub_explicit(&bytes, SUPERSLAB, memory_order_relaxed);
+    atomic_fetch_add_explicit(&freed, 1, memory_order_relaxed);
 }
 
-static void put_back(struct extent **list, struct extent *extents) {
-    while (extents != NULL) {
-        struct extent *extent = extents;
-        extents = extent->next;
-        list_add(list, extent);
+/* Moves SuperSlabs that were taken for this time to a list. */
+static void put_back(struct superslab **list, struct superslab **round) {
+    for (struct superslab *superslab; (superslab = *round) != NULL;) {
+        *round = superslab->next;
+        list_add(list, superslab);
     }
 }
 
 void limbo_empty(void) {
-    if (limbo_bytes() == 0 || limbo_is_closed() || rcu_is_reading() || thread.forking ||
+    if (limbo_bytes() == 0 || thread.state == THREAD_FORKING ||
         atomic_exchange_explicit(&busy, true, memory_order_acquire))
         return;
-    struct extent *first_round = list_take(&leaving), *second_round = list_take(&left);
+    first_round = list_take(&leaving);
+    second_round = list_take(&left);
     if (first_round == NULL && second_round == NULL) {
         /* What is there is being added at this moment. */
     } else if (!rcu_wait()) {
-        atomic_store_explicit(&closed, true, memory_order_relaxed);
-        report_notice("membarrier no longer works in this process: address space is kept from now on");
-        put_back(&leaving, first_round);
-        put_back(&left, second_round);
+        /* The next tick tries again. */
+        put_back(&leaving, &first_round);
+        put_back(&left, &second_round);
     } else {
         atomic_fetch_add_explicit(&grace_periods, 1, memory_order_relaxed);
-        while (second_round != NULL) {
-            struct extent *extent = second_round;
-            second_round = extent->next;
-            superslab_unmap(extent);
+        for (struct superslab *superslab; (superslab = second_round) != NULL;) {
+            second_round = superslab->next;
+            leave(superslab);
         }
-        while (first_round != NULL) {
-            struct extent *extent = first_round;
-            first_round = extent->next;
-            list_add(has_posted_slab(extent) ? &leaving : &left, extent);
+        for (struct superslab *superslab; (superslab = first_round) != NULL;) {
+            first_round = superslab->next;
+            list_add(has_posted_slab(superslab) ? &leaving : &left, superslab);
         }
     }
     atomic_store_explicit(&busy, false, memory_order_release);
+}
+
+/* Whoever was emptying limbo is gone, and what it had taken starts anew; but for the one that it had in hand.
+ */
+void limbo_after_fork(void) {
+    atomic_store_explicit(&busy, false, memory_order_relaxed);
+    put_back(&leaving, &first_round);
+    put_back(&leaving, &second_round);
+    for (struct superslab *superslab = leaving; superslab != NULL; superslab = superslab->next)
+        for (unsigned i = 0; i < UNITS; i++)
+            atomic_store_explicit(&superslab->slabs[i].posted, 0, memory_order_relaxed);
 }

@@ -9,24 +9,39 @@
 
 pthread_mutex_t metadata_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static char *chunk_rest;  /* metadata_lock: what is left of the last chunk */
-static size_t chunk_left; /* metadata_lock: bytes */
+/* All of it metadata_lock. The chunk in reserve is for when the kernel gives no more: small blocks go on for
+ * a while then. */
+static struct {
+    char *rest;  /* what is left of the last chunk */
+    size_t left; /* bytes */
+    char *reserve;
+} chunk;
+
+static char *chunk_take(void) {
+    char *taken = os_map(CHUNK);
+    if (taken == NULL) {
+        taken = chunk.reserve;
+        chunk.reserve = NULL;
+    } else if (chunk.reserve == NULL)
+        chunk.reserve = os_map(CHUNK);
+    return taken;
+}
 
 void *metadata_take(size_t size) {
     void *taken = NULL;
     size = (size + LINE - 1) & ~(LINE - 1);
     lock_take(&metadata_lock);
-    if (size > chunk_left) {
-        char *chunk = os_map(CHUNK);
-        if (chunk != NULL) {
-            chunk_rest = chunk;
-            chunk_left = CHUNK;
+    if (size > chunk.left) {
+        char *fresh = chunk_take();
+        if (fresh != NULL) {
+            chunk.rest = fresh;
+            chunk.left = CHUNK;
         }
     }
-    if (size <= chunk_left) {
-        taken = chunk_rest;
-        chunk_rest += size;
-        chunk_left -= size;
+    if (size <= chunk.left) {
+        taken = chunk.rest;
+        chunk.rest += size;
+        chunk.left -= size;
     }
     lock_give(&metadata_lock);
     return taken;

@@ -7,29 +7,25 @@
 #include "../lock.h"
 #include "../os.h"
 #include "../thread.h"
-#include "huge.h"
 #include "limbo.h"
+#include "region.h"
 #include "superslab.h"
-#include "units.h"
 
 pthread_mutex_t purge_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* A visit of all slots, slice by slice. All of it purge_lock. */
+static struct {
+    uint32_t next;       /* the slot that comes next */
+    uint64_t empty_kept; /* empty SuperSlabs that it has left alone */
+} visit;
+
 static _Atomic uint64_t last_tick; /* milliseconds */
-static _Atomic uint64_t purged;
+static _Atomic bool is_unfinished; /* the next slow path goes on with the visit */
 
-uint64_t purged_bytes(void) {
-    return atomic_load_explicit(&purged, memory_order_relaxed);
-}
-
-static bool pages_purge(char *base, size_t length) {
-    if (!os_purge(base, length))
-        return false;
-    atomic_fetch_add_explicit(&purged, length, memory_order_relaxed);
-    return true;
-}
-
-void purge_extent(const struct extent *extent) {
-    pages_purge(extent->base, extent->length);
+/* Whether it is for the purge to see to a slot: it has free units that are dirty, or all of its units are. */
+static bool has_to_purge(struct slot *slot) {
+    uint64_t free = atomic_load_explicit(&slot->free, memory_order_relaxed);
+    return free == UINT64_MAX || (free & atomic_load_explicit(&slot->dirty, memory_order_relaxed)) != 0;
 }
 
 /* Purges units that the caller has taken, each run of adjoining ones with one system call. */
@@ -40,7 +36,7 @@ static uint64_t units_purge(const struct superslab *superslab, uint64_t units) {
         uint64_t from_first = ~(rest >> first);
         unsigned length = from_first == 0 ? UNITS - first : (unsigned)__builtin_ctzl(from_first);
         uint64_t run = (length == UNITS ? UINT64_MAX : (1ul << length) - 1) << first;
-        if (pages_purge(superslab->extent.base + first * UNIT, length * UNIT))
+        if (pages_purge(superslab->base + first * UNIT, length * UNIT))
             clean |= run;
         rest &= ~run;
     }
@@ -48,7 +44,8 @@ static uint64_t units_purge(const struct superslab *superslab, uint64_t units) {
 }
 
 /* The units are taken while they are purged, so that nobody is given one in between. */
-static void slot_purge(struct slot *slot, uint64_t wanted) {
+static void slot_purge(uint32_t index, uint64_t wanted) {
+    struct slot *slot = slot_at(index);
     uint64_t free = atomic_load_explicit(&slot->free, memory_order_relaxed), units;
     do {
         units = free & wanted & atomic_load_explicit(&slot->dirty, memory_order_relaxed);
@@ -61,34 +58,41 @@ static void slot_purge(struct slot *slot, uint64_t wanted) {
     atomic_fetch_and_explicit(&slot->dirty, ~units_purge(superslab, units), memory_order_relaxed);
     /* Release; partner: units_take. */
     atomic_fetch_or_explicit(&slot->free, units, memory_order_release);
+    units_offer(index);
 }
 
-/* Visits the slots from where the last visit ended, until enough has been given back for one time. Under
- * purge_lock, which makes this the only writer of bits of aged to 1. Says whether it has come to the end. */
+/* What there is to do for one slot. Says whether there will be more. */
+static bool slot_visit(uint32_t index, bool all) {
+    struct slot *slot = slot_at(index);
+    uint64_t aged = all ? UINT64_MAX : atomic_load_explicit(&slot->aged, memory_order_relaxed);
+    slot_purge(index, aged);
+    uint64_t free = atomic_load_explicit(&slot->free, memory_order_relaxed);
+    if (free == UINT64_MAX && aged == UINT64_MAX && (all || visit.empty_kept++ >= config.keep_superslabs))
+        return !superslab_retire(slot);
+    atomic_fetch_or_explicit(&slot->aged, free, memory_order_relaxed);
+    return has_to_purge(slot);
+}
+
+/* Goes on with the visit until enough has been given back for one time. Under purge_lock, which makes this
+ * the only writer of bits of aged to 1. Says whether it has come to the end. */
 static bool slots_purge(bool all) {
-    static uint32_t next;
-    static uint64_t empty_kept;
     uint64_t start = purged_bytes();
-    if (all || next == 0)
-        next = 0, empty_kept = 0;
-    for (uint32_t count = slots_count(); next < count; next++) {
+    if (all || visit.next == 0)
+        visit.next = 0, visit.empty_kept = 0;
+    for (; slots_next(LIST_TO_PURGE, &visit.next); visit.next++) {
         if (!all && purged_bytes() - start > PURGE_AT_ONCE)
             return false;
-        struct slot *slot = slot_at(next);
-        uint64_t aged = all ? UINT64_MAX : atomic_load_explicit(&slot->aged, memory_order_relaxed);
-        slot_purge(slot, aged);
-        uint64_t free = atomic_load_explicit(&slot->free, memory_order_relaxed);
-        if (free == UINT64_MAX && aged == UINT64_MAX && (all || empty_kept++ >= config.keep_superslabs))
-            superslab_retire(slot);
-        else
-            atomic_fetch_or_explicit(&slot->aged, free, memory_order_relaxed);
+        if (slot_visit(visit.next, all))
+            continue;
+        slot_strike(visit.next, LIST_TO_PURGE);
+        if (has_to_purge(slot_at(visit.next)))
+            slot_list(visit.next, LIST_TO_PURGE);
     }
-    next = 0;
+    visit.next = 0;
     return true;
 }
 
-/* Says whether all that was to be purged is. */
-static bool purge(bool all) {
+static void purge(bool all) {
     int error = errno;
     bool done = true;
     if (all)
@@ -98,25 +102,42 @@ static bool purge(bool all) {
         lock_give(&purge_lock);
     }
     if (done) {
-        huge_expire(all);
         limbo_empty();
+        done = region_decay(all);
     }
+    atomic_store_explicit(&is_unfinished, !done, memory_order_relaxed);
     errno = error;
-    return done;
+}
+
+void purge_excess(void) {
+    int error = errno;
+    uint32_t index = 0;
+    if (pthread_mutex_trylock(&purge_lock) != 0)
+        return;
+    for (unsigned empty = 0; slots_next(LIST_WHOLE, &index); index++) {
+        struct slot *slot = slot_at(index);
+        if (atomic_load_explicit(&slot->free, memory_order_relaxed) != UINT64_MAX || ++empty <= EMPTY_MOST)
+            continue;
+        slot_purge(index, UINT64_MAX);
+        superslab_retire(slot);
+        break;
+    }
+    lock_give(&purge_lock);
+    errno = error;
 }
 
 void purge_tick(void) {
     uint64_t now = os_clock(), last = atomic_load_explicit(&last_tick, memory_order_relaxed);
-    if (now - last < config.decay / 2 || thread.own == NULL)
+    if ((now - last < config.decay / 2 && !atomic_load_explicit(&is_unfinished, memory_order_relaxed)) ||
+        thread.own == NULL)
         return;
-    /* Who has not come to the end is followed by the next slow path. */
     if (atomic_compare_exchange_strong_explicit(&last_tick, &last, now, memory_order_relaxed,
-                                                memory_order_relaxed) &&
-        !purge(config.decay == 0))
-        atomic_store_explicit(&last_tick, last, memory_order_relaxed);
+                                                memory_order_relaxed))
+        purge(config.decay == 0);
 }
 
 void purge_all(void) {
     purge(true);
     limbo_empty();
+    region_decay(true);
 }

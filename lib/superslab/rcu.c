@@ -1,37 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 #include "rcu.h"
 
-#include <errno.h>
+#include "../thread.h"
 
-#include "../os.h"
+struct urcu_gp rcu_period = {.ctr = URCU_GP_COUNT};
 
-cold void thread_register(void) {
-    struct arena *arena = thread.arena, *own = thread.own;
-    uint8_t phase = thread.phase;
-    int error = errno;
-    thread.arena = &empty_arena;
-    thread.own = NULL;
-    thread.phase = THREAD_REGISTERING;
-    pthread_mutex_lock(&register_lock);
-    urcu_bp_register();
-    pthread_mutex_unlock(&register_lock);
-    thread.phase = phase;
-    thread.own = own;
-    thread.arena = arena;
-    errno = error;
+static _Atomic(struct reader *) readers = &late_arena.reader;
+
+void rcu_reader_add(struct reader *reader) {
+    reader->next = atomic_load_explicit(&readers, memory_order_relaxed);
+    /* Release; partner: readers_have_left. */
+    while (!atomic_compare_exchange_weak_explicit(&readers, &reader->next, reader, memory_order_release,
+                                                  memory_order_relaxed)) {
+        /* reader->next is the new first one. */
+    }
+}
+
+/* Whether nobody is in a read section that began in the last period. A reader that is added meanwhile has not
+ * begun any. */
+static bool readers_have_left(void) {
+    unsigned patience = RCU_PATIENCE;
+    /* Acquire; partner: rcu_reader_add. */
+    struct reader *reader = atomic_load_explicit(&readers, memory_order_acquire);
+    for (; reader != NULL; reader = reader->next) {
+        unsigned long *section = (unsigned long *)&reader->section;
+        while (urcu_common_reader_state(&rcu_period, section) == URCU_READER_ACTIVE_OLD) {
+            if (patience-- == 0)
+                return false;
+            ck_pr_stall();
+        }
+    }
+    ck_pr_fence_acquire(); /* acquire; partner: rcu_leave */
+    return true;
 }
 
 bool rcu_wait(void) {
-    /* liburcu aborts when membarrier fails after it once worked, so ask first. */
-    if (urcu_bp_has_sys_membarrier && !os_has_membarrier())
+    /* Between the caller's unregistering and our look at the readers; partner: rcu_enter. */
+    fence_store_load();
+    /* A reader that has read the counter long ago may enter just now, in the period before the last: in the
+     * next one it would be taken for one that has begun in it. */
+    if (!readers_have_left())
         return false;
-    /* It may sleep in poll, but malloc and free are no cancellation points. */
-    int cancel_state;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    urcu_bp_synchronize_rcu();
-    pthread_setcancelstate(cancel_state, NULL);
-    pthread_mutex_lock(&late_lock);
-    pthread_mutex_unlock(&late_lock);
+    __atomic_fetch_xor(&rcu_period.ctr, URCU_GP_CTR_PHASE, __ATOMIC_SEQ_CST);
+    fence_atomic_load();
+    if (!readers_have_left())
+        return false;
     rcu_tell_waited();
     return true;
 }

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Read sections and grace periods (liburcu, bp flavour).
- *
- * A thread that cannot register with liburcu, because it is just doing so or because its arena has exited,
- * works as the late arena under late_lock: holding that lock is its read section, and a grace period takes
- * the lock once. So does a thread that ends its arena after liburcu has let go of it. */
+ * Read sections and grace periods: a flavour of liburcu that is ours alone. It has liburcu's counter and its
+ * readers' states; the readers are in the arenas, which are never unmapped, so no thread registers, and
+ * nothing is shared with a program that uses liburcu itself. A fork finds nothing locked. Model:
+ * tsan/model/period.pml. */
 #ifndef FREEHOLD_RCU_H
 #define FREEHOLD_RCU_H
 
 #define _LGPL_SOURCE
-#include <urcu-bp.h>
+#include <urcu/static/urcu-common.h>
 
-#include "../thread.h"
+#include "../types.h"
 
 #ifdef FREEHOLD_TSAN
 #include "../../tsan/rcu.h"
@@ -21,44 +20,32 @@
 #define rcu_tell_recycled(address, bytes)
 #endif
 
-/* Registers the calling thread with liburcu. What that allocates meanwhile comes from the thread's caches or
- * from the late arena: so no cache may be half edited when a read section is entered. */
-void thread_register(void);
+extern struct urcu_gp rcu_period; /* ctr is atomic; the rest is not used */
 
-static inline bool rcu_is_registered(void) {
-    return URCU_TLS(urcu_bp_reader) != NULL;
+/* Makes a reader known to grace periods, for ever. */
+void rcu_reader_add(struct reader *reader);
+
+/* Enters a read section as arena. Sections do not nest. The exchange is also the full fence between entering
+ * and what is read inside; partner: the fence in rcu_wait. */
+static inline void rcu_enter(struct arena *arena) {
+    unsigned long period = __atomic_load_n(&rcu_period.ctr, __ATOMIC_RELAXED);
+    atomic_exchange_explicit(&arena->reader.section, period, memory_order_seq_cst);
+    fence_atomic_load();
 }
 
-/* Whether late_lock is the read section of whoever works as arena. */
-static inline bool rcu_is_late(const struct arena *arena) {
-    return arena == &late_arena || thread.exiting;
-}
-
-/* Enters a read section as arena. Sections do not nest. */
-static inline void rcu_enter(const struct arena *arena) {
-    if (unlikely(rcu_is_late(arena)))
-        return;
-    if (unlikely(!rcu_is_registered()))
-        thread_register();
-    if (!rcu_is_registered())
-        __builtin_unreachable(); /* liburcu registers or aborts */
-    _urcu_bp_read_lock();
-}
-
-static inline void rcu_leave(const struct arena *arena) {
-    if (unlikely(rcu_is_late(arena)))
-        return;
+static inline void rcu_leave(struct arena *arena) {
     rcu_tell_leave();
-    _urcu_bp_read_unlock();
+    /* Release; partner: readers_have_left. */
+    atomic_store_explicit(&arena->reader.section, 0, memory_order_release);
 }
 
-/* Whether the calling thread is in a read section: one of the program's, which may use the same library. */
-static inline bool rcu_is_reading(void) {
-    return rcu_is_registered() && _urcu_bp_read_ongoing() != 0;
+static inline bool rcu_is_reading(const struct arena *arena) {
+    return atomic_load_explicit(&arena->reader.section, memory_order_relaxed) != 0;
 }
 
-/* Waits until every read section that is open now has been left. The caller is in none and holds no lock.
- * false if the kernel no longer lets a grace period be known (a sandbox): then nothing may be unmapped. */
+/* A grace period: every read section that is open now has been left when it returns true. false if one is
+ * taking so long, as when its thread was preempted, that the caller should do something else and try again.
+ * It neither sleeps nor makes a system call. One thread at a time, in no read section. */
 bool rcu_wait(void);
 
 #endif

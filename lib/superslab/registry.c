@@ -2,7 +2,7 @@
 #include "registry.h"
 
 #include "../os.h"
-#include "superslab.h"
+#include "descriptor.h"
 
 struct registry registry;
 

@@ -53,6 +53,11 @@ static inline struct slab *entry_slab(struct entry entry) {
     return atomic_load_explicit(&entry.leaf->slabs[entry.index], memory_order_relaxed);
 }
 
+/* Whether two blocks are of one unit, and so of one slab. */
+static inline bool unit_is_same(const void *block, const void *other) {
+    return ((uintptr_t)block ^ (uintptr_t)other) < UNIT;
+}
+
 /* The slab of an address of which nothing is known, or NULL. */
 struct slab *registry_find(const void *address);
 

@@ -16,12 +16,12 @@ static inline uintptr_t size_class(size_t size) {
     return atomic_load_explicit(&size_class_table[(size + GRAIN - 1) / GRAIN], memory_order_relaxed);
 }
 
-/* The block size of a class, in bytes. */
+/* The block size of a class, in bytes, for tables. */
+#define SIZE_CLASS_BYTES(class)                                                                              \
+    ((class) <= 8 ? (class) * GRAIN : (GRAIN << (((class) - 9) / 8 & 31)) * (9 + ((class) - 9) % 8))
+
 static inline size_t size_class_bytes(unsigned class) {
-    if (class <= 8)
-        return (size_t) class * GRAIN;
-    unsigned doubling = (class - 9) / 8, step = (class - 9) % 8;
-    return ((size_t)GRAIN << doubling) * (9 + step);
+    return SIZE_CLASS_BYTES(class);
 }
 
 /* The units of a slab of a class. */

@@ -32,7 +32,7 @@ struct slab *slab_make(struct arena *owner, unsigned class) {
     slab->free = NULL;
     slab->used = slab->carved = 0;
     slab->place = PLACE_NONE;
-    slab->won = false;
+    slab->won = WON_NOT;
     for (unsigned i = 1; i < units; i++)
         registry_set(base + i * UNIT, slab);
     /* Release; partner: a late pusher of an earlier slab of these units, which reads owner. */
@@ -42,13 +42,22 @@ struct slab *slab_make(struct arena *owner, unsigned class) {
     return slab;
 }
 
-void slab_give_up(struct slab *slab) {
-    char *base = unit_address(slab);
-    touched_remove((size_t)slab->carved * slab->block_size);
+/* What is touched is known by the slab only: counted from the block on with which half of it is. */
+static bool is_touched(const struct slab *slab) {
+    return slab->carved >= slab->capacity / 2;
+}
+
+void slab_close(struct slab *slab) {
+    if (is_touched(slab))
+        touched_remove(slab->units * UNIT);
     registry_own(slab, NULL);
     registry_classify(slab, CLASS_NONE);
     /* Release; partner: a late pusher, which finds that there is nothing to claim. */
     atomic_store_explicit(&slab->owner, OWNER_FREE, memory_order_release);
+}
+
+void slab_give_units(struct slab *slab) {
+    char *base = unit_address(slab);
     for (unsigned i = 1; i < slab->units; i++)
         registry_set(base + i * UNIT, slab + i);
     units_give(slab, 0);
@@ -62,41 +71,45 @@ static struct chain carve(struct slab *slab, uint32_t count) {
         block = next;
     }
     ((struct block *)block)->next = NULL;
+    bool was_touched = is_touched(slab);
     slab->carved += count;
     slab->used += count;
-    touched_add((size_t)count * slab->block_size);
-    return (struct chain){(struct block *)first, count};
+    if (!was_touched && is_touched(slab))
+        touched_add(slab->units * UNIT);
+    return (struct chain){(struct block *)first, (struct block *)block, count};
 }
 
-/* Few blocks at first, for threads that live shortly, then as many again as there are already; never more
- * than a page, as the first write to each costs a page fault. */
-static uint32_t carve_count(const struct slab *slab) {
+/* Never more than a page, as the first write to each costs a page fault. */
+static uint32_t carve_count(const struct slab *slab, uint32_t wanted) {
     uint32_t most = CARVE / slab->block_size, left = slab->capacity - slab->carved;
-    uint32_t count = slab->carved > CARVE_BLOCKS ? slab->carved : CARVE_BLOCKS;
-    count = count < most ? count : most;
+    uint32_t count = wanted < most ? wanted : most;
     count = count == 0 ? 1 : count;
     return count < left ? count : left;
 }
 
-struct chain slab_take(struct slab *slab) {
-    if (slab->free == NULL) {
-        uint32_t count = carve_count(slab);
-        return count == 0 ? (struct chain){NULL, 0} : carve(slab, count);
-    }
-    struct chain chain = {slab->free, slab->carved - slab->used};
-    slab->free = NULL;
-    slab->used = slab->carved;
-    return chain;
+/* A long list is not taken whole: what a thread caches nobody else can use. The walk meets blocks that are
+ * handed out next. */
+static struct chain split(struct slab *slab, uint32_t count) {
+    struct block *first = slab->free, *last = first;
+    for (uint32_t i = 1; i < count; i++)
+        last = last->next;
+    slab->free = last->next;
+    slab->used += count;
+    last->next = NULL;
+    return (struct chain){first, last, count};
 }
 
-struct chain slab_take_one(struct slab *slab) {
-    if (slab->free == NULL)
-        return slab->carved == slab->capacity ? (struct chain){NULL, 0} : carve(slab, 1);
-    struct chain chain = {slab->free, 1};
-    slab->free = chain.first->next;
-    slab->used++;
-    chain.first->next = NULL;
-    return chain;
+struct chain slab_take(struct slab *slab, uint32_t wanted, uint32_t most) {
+    if (slab->free != NULL) {
+        struct chain all = {slab->free, NULL, slab->carved - slab->used};
+        if (all.count > most)
+            return split(slab, wanted);
+        slab->free = NULL;
+        slab->used = slab->carved;
+        return all;
+    }
+    uint32_t count = carve_count(slab, wanted);
+    return count == 0 ? (struct chain){NULL, NULL, 0} : carve(slab, count);
 }
 
 bool slab_holds_block(const struct slab *slab, const void *address) {

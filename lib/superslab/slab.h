@@ -9,20 +9,21 @@
 /* A chain of blocks, linked through next. */
 struct chain {
     struct block *first;
+    struct block *last; /* NULL if nobody has walked it */
     uint32_t count;
 };
 
 /* A new slab of a class, owned by owner, with all blocks uncarved; NULL if there is no memory. */
 struct slab *slab_make(struct arena *owner, unsigned class);
 
-/* Gives back the units of a slab of mine with used 0. Nobody may look at it afterwards. */
-void slab_give_up(struct slab *slab);
+/* A slab of mine with used 0 comes to its end in two steps: from the first on nobody claims it and nothing
+ * is posted to me on its account; the second gives back its units, and nobody may look at it afterwards. */
+void slab_close(struct slab *slab);
+void slab_give_units(struct slab *slab);
 
-/* Takes the whole free list, or carves blocks if there is none. The chain is empty if the slab is full. */
-struct chain slab_take(struct slab *slab);
-
-/* Takes one block. */
-struct chain slab_take_one(struct slab *slab);
+/* Takes the free list if that has not more than most blocks, else as many of it as are wanted; or carves some
+ * if there is none. The chain is empty if the slab is full. */
+struct chain slab_take(struct slab *slab, uint32_t wanted, uint32_t most);
 
 /* Puts a block on the free list. Says whether the slab belongs in another list now: it was full, or has
  * become empty. */
@@ -31,6 +32,13 @@ static inline bool slab_push(struct slab *slab, struct block *block) {
     block->next = free;
     slab->free = block;
     return --slab->used == 0 || (free == NULL && slab->place == PLACE_FULL);
+}
+
+/* Puts a chain on the free list. */
+static inline void slab_push_chain(struct slab *slab, struct chain chain) {
+    chain.last->next = slab->free;
+    slab->free = chain.first;
+    slab->used -= chain.count;
 }
 
 static inline bool slab_has_blocks(const struct slab *slab) {

@@ -1,51 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "units.h"
 
-#include "metadata.h"
-#include "registry.h"
-#include "superslab.h"
+#include "descriptor.h"
 
 #define ALL_FREE UINT64_MAX
-#define HINTS    7 /* lengths up to 1, 2, 4, 8, 16, 32, 64 */
-
-static struct slot first_chunk[SLOTS_CHUNK];
-static _Atomic(struct slot *) chunks[SLOTS_CHUNKS]; /* set once each, under superslabs_lock */
-static _Atomic uint32_t count;                      /* slots ever used; grows under superslabs_lock */
-static _Atomic uint32_t lowest[HINTS]; /* hints, by length: slots below have no such run, probably */
-
-uint32_t slots_count(void) {
-    /* Acquire; partner: slot_take. */
-    return atomic_load_explicit(&count, memory_order_acquire);
-}
-
-struct slot *slot_at(uint32_t index) {
-    if (index < SLOTS_CHUNK)
-        return &first_chunk[index];
-    return atomic_load_explicit(&chunks[index / SLOTS_CHUNK], memory_order_relaxed) + index % SLOTS_CHUNK;
-}
-
-struct slot *slot_take(uint32_t *index) {
-    uint32_t used = slots_count();
-    for (uint32_t i = 0; i < used; i++) {
-        /* Acquire; partner: superslab_retire. */
-        if (atomic_load_explicit(&slot_at(i)->superslab, memory_order_acquire) == NULL) {
-            *index = i;
-            return slot_at(i);
-        }
-    }
-    if (used == SLOTS_CHUNK * SLOTS_CHUNKS)
-        return NULL;
-    if (used >= SLOTS_CHUNK && used % SLOTS_CHUNK == 0) {
-        struct slot *chunk = metadata_take(SLOTS_CHUNK * sizeof *chunk);
-        if (chunk == NULL)
-            return NULL;
-        atomic_store_explicit(&chunks[used / SLOTS_CHUNK], chunk, memory_order_relaxed);
-    }
-    /* Release; partner: slots_count. */
-    atomic_store_explicit(&count, used + 1, memory_order_release);
-    *index = used;
-    return slot_at(used);
-}
+#define ATTEMPTS 16u /* slots of a list that are tried though they may have a run that does not fit */
 
 static uint64_t run_mask(unsigned first, unsigned length) {
     return (length == UNITS ? ALL_FREE : (1ul << length) - 1) << first;
@@ -94,43 +53,84 @@ static struct taken take_from(struct slot *slot, unsigned length, uint64_t allow
     }
 }
 
-/* The hint for runs of a length: 1, 2, to 4, to 8 and so on. */
-static _Atomic uint32_t *hint_of(unsigned length) {
-    return &lowest[length == 1 ? 0 : 32 - __builtin_clz(length - 1)];
+/* Lists by length: 1 to 8, then four to each doubling. The first list of which every slot has a run of
+ * length, if it is where it belongs. */
+static unsigned list_with(unsigned length) {
+    if (length <= 8)
+        return length - 1;
+    unsigned doubling = 31 - (unsigned)__builtin_clz(length - 1), step = 1u << (doubling - 2);
+    return 8 + (doubling - 3) * 4 + (length - (1u << doubling) + step - 1) / step - 1;
 }
 
-struct taken units_take_existing(unsigned length, unsigned alignment, bool low) {
-    uint64_t allowed = aligned_bits(alignment);
-    uint32_t used = slots_count();
-    _Atomic uint32_t *hint = hint_of(length);
-    uint32_t first = atomic_load_explicit(hint, memory_order_relaxed);
-    for (uint32_t i = first; i < used; i++) {
-        struct taken taken = take_from(slot_at(i), length, allowed, low);
-        if (taken.slab != NULL) {
-            if (i != first)
-                atomic_store_explicit(hint, i, memory_order_relaxed);
-            return taken;
-        }
-    }
-    /* A hint is not exact: what is below it counts too before a SuperSlab is mapped. */
-    for (uint32_t i = 0; i < first; i++) {
-        struct taken taken = take_from(slot_at(i), length, allowed, low);
+/* The list where a run of length belongs. */
+static unsigned list_of(unsigned length) {
+    if (length <= 8)
+        return length - 1;
+    unsigned doubling = 31 - (unsigned)__builtin_clz(length), step = 1u << (doubling - 2);
+    return 8 + (doubling - 3) * 4 + (length - (1u << doubling)) / step - 1;
+}
+
+static unsigned longest_run(uint64_t free) {
+    unsigned length = 0;
+    for (unsigned step = UNITS; step != 0; step /= 2)
+        if (length + step <= UNITS && run_starts(free, length + step) != 0)
+            length += step;
+    return length;
+}
+
+static void list_longest(uint32_t index) {
+    unsigned longest = longest_run(atomic_load_explicit(&slot_at(index)->free, memory_order_relaxed));
+    if (longest != 0)
+        slot_list(index, list_of(longest));
+}
+
+void units_offer(uint32_t index) {
+    list_longest(index);
+    slot_list(index, LIST_TO_PURGE);
+}
+
+/* Takes units from a slot of the list. What is found where it does not belong is put elsewhere, so that a
+ * search is long only if as many were short. */
+static struct taken take_listed(unsigned list, unsigned length, uint64_t allowed, bool low) {
+    for (uint32_t index = 0, attempts = 0; attempts < ATTEMPTS && slots_next(list, &index); index++) {
+        struct slot *slot = slot_at(index);
+        struct taken taken = take_from(slot, length, allowed, low);
         if (taken.slab != NULL)
             return taken;
+        unsigned longest = longest_run(atomic_load_explicit(&slot->free, memory_order_relaxed));
+        if (longest != 0 && list_of(longest) == list) {
+            attempts++;
+            continue;
+        }
+        slot_strike(index, list);
+        list_longest(index);
     }
     return (struct taken){NULL, false};
 }
 
-struct taken units_take(unsigned length, unsigned alignment, bool low) {
-    for (;;) {
-        struct taken taken = units_take_existing(length, alignment, low);
-        if (taken.slab != NULL || !superslab_make())
+struct taken units_take_existing(unsigned length, unsigned alignment, bool low) {
+    uint64_t allowed = aligned_bits(alignment);
+    uint64_t lists = slots_lists() & ((1ul << LIST_TO_PURGE) - 1) >> list_with(length) << list_with(length);
+    for (; lists != 0; lists &= lists - 1) {
+        struct taken taken = take_listed((unsigned)__builtin_ctzl(lists), length, allowed, low);
+        if (taken.slab != NULL)
             return taken;
     }
+    /* The list before may have runs that are just long enough. */
+    return take_listed(list_of(length), length, allowed, low);
 }
 
 static struct slot *slot_of(const struct slab *slab) {
     return slot_at(superslab_of(slab)->slot);
+}
+
+/* The length of the run that units are part of. */
+static unsigned run_around(uint64_t free, uint64_t units) {
+    unsigned first = (unsigned)__builtin_ctzl(units), last = 63 - (unsigned)__builtin_clzl(units);
+    uint64_t below = ~free & (run_mask(0, first + 1) >> 1), above = last == 63 ? 0 : ~free >> (last + 1);
+    unsigned from = below == 0 ? 0 : 64 - (unsigned)__builtin_clzl(below);
+    unsigned end = above == 0 ? 64 : last + 1 + (unsigned)__builtin_ctzl(above);
+    return end - from;
 }
 
 bool units_extend(struct slab *slab, unsigned length) {
@@ -157,8 +157,7 @@ void units_give(struct slab *slab, unsigned first) {
     atomic_fetch_and_explicit(&slot->aged, ~mask, memory_order_relaxed);
     /* Release; partners: take_from, units_extend, superslab_retire. After this the SuperSlab is not pinned:
      * only the slot may be touched. */
-    atomic_fetch_or_explicit(&slot->free, mask, memory_order_release);
-    for (unsigned i = 0; i < HINTS; i++)
-        if (index < atomic_load_explicit(&lowest[i], memory_order_relaxed))
-            atomic_store_explicit(&lowest[i], index, memory_order_relaxed);
+    uint64_t free = mask | atomic_fetch_or_explicit(&slot->free, mask, memory_order_release);
+    slot_list(index, list_of(run_around(free, mask)));
+    slot_list(index, LIST_TO_PURGE);
 }

@@ -211,11 +211,31 @@ static void fork_with_handlers(void) {
     REQUIRE(atomic_load(&handler_calls) >= (size_t)2 * FEW_FORKS);
 }
 
+static atomic_bool handler_forks;
+
+/* A child of the handler's own, which comes to life with every lock held. */
+static void fork_in_handler(void) {
+    if (atomic_exchange(&handler_forks, false)) {
+        fork_child(exec_true);
+    }
+}
+
+static void fork_from_handlers(void) {
+    for (int i = 0; i < FEW_FORKS; i++) {
+        atomic_store(&handler_forks, true);
+        fork_child(live_as_child);
+        REQUIRE(!atomic_load(&handler_forks));
+    }
+}
+
 /* Registered before any constructor has run, so prepare is called after the allocator's own prepare. */
 static void register_early(int argc, char **argv, char **environment) {
     (void)environment;
     if (argc == 2 && strcmp(argv[1], "early-handler") == 0) {
         REQUIRE(pthread_atfork(handle_fork, handle_fork, handle_fork) == 0);
+    }
+    if (argc == 2 && strcmp(argv[1], "from-handler") == 0) {
+        REQUIRE(pthread_atfork(fork_in_handler, NULL, NULL) == 0);
     }
 }
 
@@ -233,9 +253,13 @@ static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-    {"often", fork_often},           {"from-threads", fork_from_threads},
-    {"nested", fork_nested},         {"spawn", spawn_programs},
-    {"handler", fork_with_handlers}, {"early-handler", fork_with_early_handlers},
+    {"often", fork_often},
+    {"from-threads", fork_from_threads},
+    {"nested", fork_nested},
+    {"spawn", spawn_programs},
+    {"handler", fork_with_handlers},
+    {"early-handler", fork_with_early_handlers},
+    {"from-handler", fork_from_handlers},
 };
 
 static bool run_case(const char *name) {

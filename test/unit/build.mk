@@ -22,7 +22,11 @@ $(BUILD)/obj/test/unit/%.o: test/unit/%.c $(UNIT_HEADERS) test/unit/build.mk | p
 
 $(UNIT_PROGRAMS): $(UNIT_DIR)/%: $(BUILD)/obj/test/unit/%.o $(UNIT_OBJECTS) $(filter %.a,$(UNIT_LIBS))
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LDFLAGS) $(UNIT_LIBS) -lcmocka -lurcu-bp -pthread
+	$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LDFLAGS) $(UNIT_LIBS) -lcmocka -pthread
 
-# The test stands in for a liburcu that allocates while a thread registers.
-$(UNIT_DIR)/late: UNIT_LDFLAGS := -Wl,--wrap=urcu_bp_register
+# The test stands in for a kernel that has no memory for metadata.
+$(UNIT_DIR)/outbox: UNIT_LDFLAGS := -Wl,--wrap=metadata_take
+# For a kernel that moves no pages, and what happens as soon as they are moved.
+$(UNIT_DIR)/huge: UNIT_LDFLAGS := -Wl,--wrap=os_move
+# And for what happens in the middle of letting go.
+$(UNIT_DIR)/wakeup: UNIT_LDFLAGS := -Wl,--wrap=slab_release,--wrap=slab_make

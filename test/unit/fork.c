@@ -4,6 +4,7 @@
  */
 #include "check.h"
 
+#include "arena/arenas.h"
 #include "child.h"
 #include "freehold.h"
 #include "require.h"
@@ -17,6 +18,7 @@
 struct family {
     struct worker other;
     struct arena *own;
+    uint64_t share; /* before the fork */
     struct blocks others, orphans, mine;
     void *at[3][BLOCKS];
 };
@@ -30,6 +32,7 @@ static void family_start(struct family *family) {
     allocate_blocks(&family->mine);
     run_alone(allocate_blocks, &family->orphans);
     family->own = thread.own;
+    family->share = arenas_share();
 }
 
 static void family_end(struct family *family) {
@@ -50,6 +53,7 @@ static void see_frozen(void *argument) {
     struct arena *other = family->other.locals->own;
     require(thread.own == family->own && atomic_load(&family->own->state) == ARENA_RUNNING);
     require(atomic_load(&other->state) == ARENA_FROZEN);
+    require(arenas_share() > family->share); /* it counts no longer */
     require_owner(&family->others, other);
     require_owner(&family->mine, family->own);
 }

@@ -19,15 +19,15 @@ static struct slab *take(size_t size, size_t alignment) {
     struct slab *slab = registry_find(block);
     assert_ptr_equal(slab->start, block);
     assert_ptr_equal(slab->owner, OWNER_LARGE);
-    for (size_t i = 0; zero && i < slab->block_size; i++)
+    for (size_t i = 0; zero && i < large_size(slab); i++)
         assert_int_equal(block[i], 0);
-    memset(block, 0xa5, slab->block_size);
+    memset(block, 0xa5, large_size(slab));
     return slab;
 }
 
 static void assert_units(struct slab *slab, unsigned units) {
     assert_int_equal(slab->units, units);
-    assert_int_equal(slab->block_size, units * UNIT);
+    assert_int_equal(large_size(slab), units * UNIT);
     for (unsigned i = 0; slab->unit + i < UNITS && i < units; i++)
         assert_ptr_equal(registry_find(unit_address(slab) + i * UNIT), slab);
 }
@@ -38,7 +38,7 @@ static void a_large_block_is_rounded_up_to_units(void **state) {
         uint64_t bytes = large_bytes();
         struct slab *slab = take(size, GRAIN);
         assert_units(slab, (unsigned)((size + UNIT - 1) / UNIT));
-        assert_int_equal(large_bytes() - bytes, slab->block_size);
+        assert_int_equal(large_bytes() - bytes, large_size(slab));
         assert_true(large_give(slab));
         assert_int_equal(large_bytes(), bytes);
     }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Threads that work as the late arena: while they register with liburcu, and after their arena's exit; and
- * what ends a grace period. */
+ * Threads that work as the late arena, before they have one and after its exit; and what ends a grace period.
+ */
 #include "check.h"
 
 #include <stdatomic.h>
-#include <time.h>
 
 #include "freehold.h"
 #include "layout.h"
@@ -17,53 +16,10 @@
 #include "superslab/units.h"
 #include "worker.h"
 
-#define SIZE   176
-#define NESTED 560 /* of a class that the thread has no cached blocks of */
+#define SIZE 176
 
 static struct arena *owner_of(const void *block) {
     return atomic_load(&registry_find(block)->owner);
-}
-
-/* Stands in for a liburcu that allocates while it registers a thread, as it does where many keys exist. */
-static _Thread_local void *nested;
-static _Thread_local unsigned registrations;
-
-void __real_urcu_bp_register(void);
-void __wrap_urcu_bp_register(void);
-
-void __wrap_urcu_bp_register(void) {
-    registrations++;
-    require(thread.phase == THREAD_REGISTERING && thread.own == NULL && thread.arena == &empty_arena);
-    require(pthread_mutex_trylock(&register_lock) != 0);
-    nested = fh_malloc(NESTED);
-    fh_free(fh_malloc(NESTED));
-    __real_urcu_bp_register();
-}
-
-static void register_thread(void *unused) {
-    (void)unused;
-    void *before = fh_malloc(SIZE);
-    struct thread copy = thread;
-    registrations = 0;
-    rcu_enter(thread.own);
-    require(registrations == 1 && rcu_is_reading());
-    rcu_leave(thread.own);
-    require(!rcu_is_reading());
-    require(thread.own == copy.own && thread.arena == copy.arena && thread.phase == copy.phase);
-    /* What the late arena allocates is its own or, between two uses, nobody's: never the thread's. */
-    require(nested != NULL && registry_find(nested) != registry_find(before));
-    require(owner_of(nested) == &late_arena || owner_of(nested) == OWNER_NONE);
-    require(owner_of(before) == thread.own);
-    rcu_enter(thread.own);
-    rcu_leave(thread.own);
-    require(registrations == 1);
-    fh_free(nested);
-    fh_free(before);
-}
-
-static void what_liburcu_allocates_is_the_late_arenas(void **state) {
-    (void)state;
-    run_alone(register_thread, NULL);
 }
 
 /* A destructor of the program's that frees and allocates in the last pass, when the thread's arena has
@@ -84,7 +40,7 @@ static void bequeath(void *argument) {
         require(pthread_setspecific(legacy_key, legacy) == 0);
         return;
     }
-    legacy->has_exited = thread.phase == THREAD_EXITED && thread.own == NULL && thread.arena == &empty_arena;
+    legacy->has_exited = thread.state == THREAD_EXITED && thread.own == NULL && thread.arena == &empty_arena;
     fh_free(legacy->own);
     fh_free(legacy->others);
     legacy->left = fh_malloc(SIZE);
@@ -94,7 +50,7 @@ static void bequeath(void *argument) {
         fh_free(block);
     }
     fh_free(fh_realloc(fh_malloc(10), 5000));
-    require(!rcu_is_reading() && thread.own == NULL);
+    require(!rcu_is_reading(&late_arena) && thread.own == NULL);
 }
 
 static void set_legacy(void *argument) {
@@ -118,7 +74,7 @@ static void a_thread_allocates_and_frees_after_its_arenas_exit(void **state) {
         assert_true(owner_of(legacy.left) == &late_arena || owner_of(legacy.left) == OWNER_NONE);
         fh_free(legacy.left);
         trim(NULL);
-        assert_int_equal(late_arena.outbox_used, 0);
+        assert_int_equal(late_arena.outbox_count, 0);
     }
     pthread_key_delete(legacy_key);
 }
@@ -141,74 +97,76 @@ static void a_few_frees_make_no_arena(void **state) {
     trim(NULL);
 }
 
-/* A grace period, and how far it is. */
-struct period {
-    _Atomic bool begun, over;
-};
-
-static void *run_period(void *argument) {
-    struct period *period = argument;
-    atomic_store(&period->begun, true);
-    limbo_empty();
-    atomic_store(&period->over, true);
-    return NULL;
-}
-
-/* Starts a grace period of limbo that must not end, gives it the time to, then lets go of what holds it and
- * waits. */
-static void assert_held_by(void (*let_go)(void)) {
-    struct period period = {false, false};
-    pthread_t waiter;
+/* A grace period of limbo that must not end is tried; then what holds it is let go of, and it ends. */
+static void assert_held_by(struct worker *reader, task *enter, task *leave) {
     uint64_t periods = limbo_grace_periods();
+    worker_start(reader);
+    worker_run(reader, enter, NULL);
     assert_true(superslab_retire(slot_at(superslab_make_empty()->slot)));
-    assert_int_equal(pthread_create(&waiter, NULL, run_period, &period), 0);
-    while (!atomic_load(&period.begun))
-        sched_yield();
-    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
-    assert_false(atomic_load(&period.over));
-    let_go();
-    assert_int_equal(pthread_join(waiter, NULL), 0);
-    assert_true(atomic_load(&period.over));
-    assert_int_equal(limbo_grace_periods(), periods + 1);
+    for (unsigned i = 0; i < 10; i++)
+        limbo_empty();
+    assert_int_equal(limbo_grace_periods(), periods);
+    assert_true(limbo_bytes() != 0);
+    worker_run(reader, leave, NULL);
+    limbo_empty();
+    limbo_empty();
+    assert_int_equal(limbo_grace_periods(), periods + 2);
+    assert_int_equal(limbo_bytes(), 0);
+    worker_stop(reader);
 }
 
-static struct worker reader;
-
-static void enter(void *unused) {
+static void enter_own(void *unused) {
     (void)unused;
     fh_free(fh_malloc(1));
     rcu_enter(thread.own);
 }
 
-static void leave(void *unused) {
+static void leave_own(void *unused) {
     (void)unused;
     rcu_leave(thread.own);
 }
 
-static void let_reader_leave(void) {
-    worker_run(&reader, leave, NULL);
-}
-
 static void a_read_section_holds_a_grace_period(void **state) {
+    struct worker reader;
     (void)state;
-    worker_start(&reader);
-    worker_run(&reader, enter, NULL);
-    assert_held_by(let_reader_leave);
-    worker_stop(&reader);
+    limbo_empty();
+    limbo_empty();
+    assert_held_by(&reader, enter_own, leave_own);
 }
 
-static void let_late_leave(void) {
-    pthread_mutex_unlock(&late_lock);
+/* Nobody else works as the late arena meanwhile. */
+static void enter_late(void *unused) {
+    (void)unused;
+    rcu_enter(&late_arena);
 }
 
-/* That lock is the read section of those that have none. */
-static void the_late_lock_holds_a_grace_period(void **state) {
+static void leave_late(void *unused) {
+    (void)unused;
+    rcu_leave(&late_arena);
+}
+
+static void a_read_section_of_the_late_arena_does_so_too(void **state) {
+    struct worker reader;
     (void)state;
-    pthread_mutex_lock(&late_lock);
-    assert_held_by(let_late_leave);
+    assert_held_by(&reader, enter_late, leave_late);
 }
 
-TESTS(cmocka_unit_test(what_liburcu_allocates_is_the_late_arenas),
-      cmocka_unit_test(a_thread_allocates_and_frees_after_its_arenas_exit),
+/* A reader that has entered in the last period holds the next one before the counter changes again. */
+static void a_section_of_the_last_period_holds_the_next_two(void **state) {
+    unsigned long before = rcu_period.ctr;
+    (void)state;
+    assert_true(rcu_wait());
+    assert_int_not_equal(rcu_period.ctr, before);
+    atomic_store(&late_arena.reader.section, before); /* as one that has read the counter before that */
+    assert_false(rcu_wait());
+    assert_false(rcu_wait());
+    assert_int_not_equal(rcu_period.ctr, before);
+    rcu_leave(&late_arena);
+    assert_true(rcu_wait());
+    assert_int_equal(rcu_period.ctr, before);
+}
+
+TESTS(cmocka_unit_test(a_thread_allocates_and_frees_after_its_arenas_exit),
       cmocka_unit_test(a_few_frees_make_no_arena), cmocka_unit_test(a_read_section_holds_a_grace_period),
-      cmocka_unit_test(the_late_lock_holds_a_grace_period))
+      cmocka_unit_test(a_read_section_of_the_late_arena_does_so_too),
+      cmocka_unit_test(a_section_of_the_last_period_holds_the_next_two))

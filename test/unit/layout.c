@@ -2,6 +2,7 @@
 #include "layout.h"
 
 #include "require.h"
+#include "superslab/slab.h"
 #include "superslab/superslab.h"
 #include "superslab/units.h"
 
@@ -42,4 +43,13 @@ struct superslab *superslab_make_empty(void) {
 
 struct slot *slot_of_slab(const struct slab *slab) {
     return slot_at(superslab_of(slab)->slot);
+}
+
+void slab_give_up(struct slab *slab) {
+    slab_close(slab);
+    slab_give_units(slab);
+}
+
+struct block *slab_take_one(struct slab *slab) {
+    return slab_take(slab, 1, 1).first;
 }

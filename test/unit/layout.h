@@ -21,4 +21,10 @@ struct superslab *superslab_make_empty(void);
 /* The slot of a slab's SuperSlab. */
 struct slot *slot_of_slab(const struct slab *slab);
 
+/* Both steps of the end of a slab that is in no list. */
+void slab_give_up(struct slab *slab);
+
+/* A block of a slab that is in no list; NULL if it is full. */
+struct block *slab_take_one(struct slab *slab);
+
 #endif

@@ -123,7 +123,7 @@ static void a_huge_block_is_found_by_its_granules(void **state) {
         assert_ptr_equal(registry_find(block + offset), found ? slab : NULL);
     }
     assert_true(huge_give(huge_of(slab)));
-    huge_expire(true);
+    purge_all();
     for (size_t offset = 0; offset < 3 * GRANULE; offset += UNIT)
         assert_null(registry_find(block + offset));
 }

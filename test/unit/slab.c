@@ -4,6 +4,7 @@
 #include "check.h"
 
 #include "child.h"
+#include "layout.h"
 #include "random.h"
 #include "superslab/registry.h"
 #include "superslab/size_class.h"
@@ -44,25 +45,25 @@ static void model_check(const struct model *model) {
     slab_check(slab);
 }
 
-static void model_take(struct model *model, bool one) {
+static void model_take(struct model *model, uint32_t wanted, uint32_t most) {
     const struct slab *slab = model->slab;
     bool from_list = slab->free != NULL;
     uint32_t before = slab->carved - slab->used, left = slab->capacity - slab->carved, count = 0;
-    struct chain chain = one ? slab_take_one(model->slab) : slab_take(model->slab);
-    for (struct block *block = chain.first; block != NULL; block = block->next, count++) {
+    struct chain chain = slab_take(model->slab, wanted, most);
+    const struct block *last = NULL;
+    for (const struct block *block = chain.first; block != NULL; last = block, block = block->next, count++) {
         uint32_t index = index_of(slab, block);
         assert_false(model->out[index]);
         assert_int_equal(index < model->carved, from_list);
         model->out[index] = true;
     }
     assert_int_equal(chain.count, count);
+    assert_true(chain.last == NULL || chain.last == last);
     assert_int_equal(count == 0, !from_list && left == 0);
-    if (one)
-        assert_true(count <= 1);
-    else if (from_list)
-        assert_int_equal(count, before);
+    if (from_list)
+        assert_int_equal(count, before > most ? wanted : before);
     else
-        assert_true((size_t)count * slab->block_size <= CARVE || count == 1);
+        assert_true(count <= 1 || (count <= wanted && (size_t)count * slab->block_size <= CARVE));
     model->carved += from_list ? 0 : count;
     model->count += count;
     model_check(model);
@@ -79,9 +80,26 @@ static void model_push(struct model *model, uint32_t index) {
     model_check(model);
 }
 
-static void take_all(struct model *model) {
+/* Several blocks that are out at once, as a chain in random order. */
+static void model_push_chain(struct model *model, struct random *random) {
+    struct chain chain = {NULL, NULL, 0};
+    for (uint32_t i = 0; i < model->slab->capacity; i++)
+        if (model->out[i] && random_below(random, 4) == 0) {
+            struct block *block = block_at(model->slab, i);
+            block->next = chain.first;
+            chain = (struct chain){block, chain.last == NULL ? block : chain.last, chain.count + 1};
+            model->out[i] = false;
+        }
+    if (chain.count == 0)
+        return;
+    slab_push_chain(model->slab, chain);
+    model->count -= chain.count;
+    model_check(model);
+}
+
+static void take_all(struct model *model, uint32_t wanted) {
     while (model->count < model->slab->capacity)
-        model_take(model, false);
+        model_take(model, wanted, 2 * wanted);
 }
 
 static void a_slab_hands_out_each_block_once(void **state) {
@@ -90,9 +108,9 @@ static void a_slab_hands_out_each_block_once(void **state) {
         struct model model = model_make(class);
         assert_true(model.slab->capacity >= SLAB_BLOCKS - 1);
         model_check(&model);
-        take_all(&model);
-        model_take(&model, false);
-        model_take(&model, true);
+        take_all(&model, 1 + class % 7);
+        model_take(&model, 1, 1);
+        model_take(&model, UINT16_MAX, UINT16_MAX);
         while (model.count > 0)
             model_push(&model, model.count - 1);
         slab_give_up(model.slab);
@@ -106,10 +124,13 @@ static void a_slab_follows_its_model(void **state) {
         struct model model = model_make(class);
         for (unsigned step = 0; step < 1500; step++) {
             uint32_t index = (uint32_t)random_below(&random, model.slab->capacity);
+            uint32_t wanted = 1 + (uint32_t)random_below(&random, 40);
             if (model.out[index])
                 model_push(&model, index);
             else if (random_below(&random, 3) == 0)
-                model_take(&model, random_below(&random, 2) == 0);
+                model_take(&model, wanted, wanted * (1 + (uint32_t)random_below(&random, 4)));
+            else if (random_below(&random, 40) == 0)
+                model_push_chain(&model, &random);
         }
         model.slab->free = NULL;
         model.slab->used = 0;
@@ -192,7 +213,7 @@ static void push_an_inner_address(void *slab) {
 }
 
 static void push_another_slabs_block(void *slab) {
-    slab_push(slab, slab_take_one(slab_make(&arena, ((struct slab *)slab)->class)).first);
+    slab_push(slab, slab_take_one(slab_make(&arena, ((struct slab *)slab)->class)));
     slab_check(slab);
 }
 
@@ -223,7 +244,7 @@ static void check_finds_what_is_broken(void **state) {
     };
     struct slab *slab = slab_make(&arena, (unsigned)size_class(64));
     for (unsigned i = 0; i < 6; i++)
-        assert_int_equal(slab_take_one(slab).count, 1);
+        assert_ptr_equal(slab_take_one(slab), block_at(slab, i));
     for (unsigned i = 0; i < 6; i++)
         if (i != 1 && i != 3 && i != 4)
             slab_push(slab, block_at(slab, i));

@@ -3,14 +3,13 @@
  * Units against a shadow of who holds which, and the way of a SuperSlab whose 64 are free. */
 #include "check.h"
 
-#include <errno.h>
-#include <sys/mman.h>
-
+#include "config.h"
 #include "layout.h"
 #include "random.h"
 #include "require.h"
 #include "superslab/limbo.h"
 #include "superslab/purge.h"
+#include "superslab/region.h"
 #include "superslab/registry.h"
 #include "superslab/superslab.h"
 #include "superslab/units.h"
@@ -199,9 +198,8 @@ static void one_unit_that_has_been_used_is_preferred(void **state) {
     layout_end();
 }
 
-static bool is_mapped(char *base) {
-    unsigned char resident;
-    return mincore(base, PAGE, &resident) == 0 || errno != ENOMEM;
+static enum granule_state state_of(const struct granules *granules) {
+    return granules->region->granules[granules->first].state;
 }
 
 static void a_superslab_with_a_unit_in_use_is_not_retired(void **state) {
@@ -220,26 +218,27 @@ static void a_superslab_with_a_unit_in_use_is_not_retired(void **state) {
     layout_end();
 }
 
-static void a_superslab_is_unmapped_after_two_grace_periods(void **state) {
+static void a_granule_is_free_again_after_two_grace_periods(void **state) {
     (void)state;
     purge_all();
     struct superslab *superslab = superslab_make_empty();
-    char *base = superslab->extent.base;
-    uint64_t added = limbo_added(), unmapped = limbo_unmapped(), periods = limbo_grace_periods();
+    struct granules granules = superslab->granules;
+    uint64_t added = limbo_added(), freed = limbo_freed(), periods = limbo_grace_periods();
     uint64_t bytes = limbo_bytes(), present = superslabs_now();
+    assert_int_equal(state_of(&granules), GRANULE_USED);
     assert_true(superslab_retire(slot_at(superslab->slot)));
     assert_int_equal(superslabs_now(), present - 1);
     assert_int_equal(limbo_added(), added + 1);
     assert_int_equal(limbo_bytes(), bytes + SUPERSLAB);
     assert_false(superslab_retire(slot_at(superslab->slot)));
     for (unsigned period = 1; period <= 2; period++) {
-        assert_true(is_mapped(base));
-        assert_int_equal(limbo_unmapped(), unmapped);
+        assert_int_equal(state_of(&granules), GRANULE_LIMBO);
+        assert_int_equal(limbo_freed(), freed);
         limbo_empty();
         assert_int_equal(limbo_grace_periods(), periods + period);
     }
-    assert_false(is_mapped(base));
-    assert_int_equal(limbo_unmapped(), unmapped + 1);
+    assert_int_equal(state_of(&granules), GRANULE_FREE);
+    assert_int_equal(limbo_freed(), freed + 1);
     assert_int_equal(limbo_bytes(), bytes);
 }
 
@@ -247,20 +246,51 @@ static void a_slab_in_an_inbox_keeps_its_superslab_in_limbo(void **state) {
     (void)state;
     purge_all();
     struct superslab *superslab = superslab_make_empty();
-    char *base = superslab->extent.base;
-    uint64_t unmapped = limbo_unmapped();
+    struct granules granules = superslab->granules;
+    uint64_t freed = limbo_freed();
     atomic_store(&superslab->slabs[17].posted, 1);
     assert_true(superslab_retire(slot_at(superslab->slot)));
     for (unsigned period = 1; period <= 4; period++)
         limbo_empty();
-    assert_true(is_mapped(base));
+    assert_int_equal(state_of(&granules), GRANULE_LIMBO);
     atomic_store(&superslab->slabs[17].posted, 0);
     limbo_empty();
-    assert_int_equal(limbo_unmapped(), unmapped);
-    assert_true(is_mapped(base));
+    assert_int_equal(limbo_freed(), freed);
+    assert_int_equal(state_of(&granules), GRANULE_LIMBO);
     limbo_empty();
-    assert_int_equal(limbo_unmapped(), unmapped + 1);
-    assert_false(is_mapped(base));
+    assert_int_equal(limbo_freed(), freed + 1);
+    assert_int_equal(state_of(&granules), GRANULE_FREE);
+}
+
+/* Where there is no granule, units are had from what is left: their alignment is as in a whole SuperSlab. */
+static void at_the_limit_there_are_parts_of_a_superslab(void **state) {
+    bool zero;
+    (void)state;
+    layout_start();
+    unsigned long limit = config.limit;
+    uint64_t superslabs = superslabs_now();
+    struct slab *slabs[12];
+    config.limit =
+        1 + (superslabs * SUPERSLAB + limbo_bytes() + region_loose_bytes() + SUPERSLAB) / (1ul << 20);
+    struct slab *whole = take_units(UNITS, 1, true, &zero);
+    assert_null(units_take(UNITS / 2, 1, true).slab);
+    for (unsigned i = 0; i < 12; i++) {
+        slabs[i] = take_units(1, 1, true, &zero);
+        assert_true(zero);
+        assert_ptr_equal(registry_find(unit_address(slabs[i])), slabs[i]);
+        assert_int_equal((uintptr_t)unit_address(slabs[i]) % SUPERSLAB / UNIT, slabs[i]->unit);
+        dirty(slabs[i], 0, 1);
+    }
+    struct slab *aligned = take_units(2, 2, true, &zero);
+    assert_int_equal((uintptr_t)unit_address(aligned) % (2 * UNIT), 0);
+    assert_false(superslab_retire(slot_of_slab(aligned)));
+    units_give(aligned, 0);
+    for (unsigned i = 0; i < 12; i++)
+        units_give(slabs[i], 0);
+    assert_false(superslab_retire(slot_of_slab(aligned)));
+    config.limit = limit;
+    units_give(whole, 0);
+    layout_end();
 }
 
 TESTS(cmocka_unit_test(no_unit_is_taken_twice),
@@ -269,5 +299,6 @@ TESTS(cmocka_unit_test(no_unit_is_taken_twice),
       cmocka_unit_test(units_are_zero_until_used_and_after_a_purge),
       cmocka_unit_test(one_unit_that_has_been_used_is_preferred),
       cmocka_unit_test(a_superslab_with_a_unit_in_use_is_not_retired),
-      cmocka_unit_test(a_superslab_is_unmapped_after_two_grace_periods),
-      cmocka_unit_test(a_slab_in_an_inbox_keeps_its_superslab_in_limbo))
+      cmocka_unit_test(a_granule_is_free_again_after_two_grace_periods),
+      cmocka_unit_test(a_slab_in_an_inbox_keeps_its_superslab_in_limbo),
+      cmocka_unit_test(at_the_limit_there_are_parts_of_a_superslab))

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "arenas.h"
+
+#include "../lock.h"
+#include "../superslab/metadata.h"
+#include "../superslab/rcu.h"
+#include "arena.h"
+#include "cache.h"
+
+pthread_mutex_t arenas_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct arena *recycled;                    /* arenas_lock */
+static _Atomic(struct arena *) all = &late_arena; /* grows under arenas_lock */
+static _Atomic uint32_t running = 1;              /* written under arenas_lock; with the late arena */
+
+uint64_t arenas_share(void) {
+    uint64_t share = SHARE_ALL / atomic_load_explicit(&running, memory_order_relaxed);
+    return share > SHARE_MOST ? SHARE_MOST : share < SHARE_LEAST ? SHARE_LEAST : share;
+}
+
+struct arena *arenas_first(void) {
+    /* Acquire; partner: make. */
+    return atomic_load_explicit(&all, memory_order_acquire);
+}
+
+/* Under arenas_lock. */
+static struct arena *make(void) {
+    struct arena *arena = metadata_take(sizeof *arena);
+    if (arena == NULL)
+        return NULL;
+    rcu_reader_add(&arena->reader);
+    arena->next = atomic_load_explicit(&all, memory_order_relaxed);
+    /* Release; partner: arenas_first. */
+    atomic_store_explicit(&all, arena, memory_order_release);
+    return arena;
+}
+
+struct arena *arenas_take(void) {
+    lock_take(&arenas_lock);
+    struct arena *arena = recycled;
+    if (arena != NULL)
+        recycled = arena->next_free;
+    else
+        arena = make();
+    if (arena != NULL) {
+        atomic_store_explicit(&arena->state, ARENA_RUNNING, memory_order_release);
+        atomic_fetch_add_explicit(&running, 1, memory_order_relaxed);
+    }
+    lock_give(&arenas_lock);
+    return arena;
+}
+
+void arenas_give(struct arena *arena) {
+    lock_take(&arenas_lock);
+    arena->next_free = recycled;
+    recycled = arena;
+    atomic_fetch_sub_explicit(&running, 1, memory_order_relaxed);
+    lock_give(&arenas_lock);
+}
+
+void arenas_freeze_others(const struct arena *own) {
+    for (struct arena *arena = arenas_first(); arena != NULL; arena = arena->next) {
+        if (arena != own && arena != &late_arena &&
+            atomic_load_explicit(&arena->state, memory_order_relaxed) == ARENA_RUNNING) {
+            atomic_store_explicit(&arena->state, ARENA_FROZEN, memory_order_relaxed);
+            atomic_fetch_sub_explicit(&running, 1, memory_order_relaxed);
+        }
+    }
+}
+
+#define SUM(field)                                                                                           \
+    counter_add(&sum->field, atomic_load_explicit(&arena->counters.field, memory_order_relaxed))
+
+void arena_count(struct counters *sum, uint64_t *arenas) {
+    *arenas = 0;
+    if (thread.own != NULL && arena_has_cache(thread.own))
+        cache_settle_all();
+    for (const struct arena *arena = arenas_first(); arena != NULL; arena = arena->next, ++*arenas) {
+        SUM(refills);
+        SUM(remote_frees);
+        SUM(pushes);
+        SUM(posts);
+        SUM(drains);
+        SUM(claims);
+        SUM(adoptions);
+        SUM(orphans);
+        SUM(slabs_taken);
+        SUM(slabs_freed);
+        SUM(starts);
+        SUM(kept_runs);
+        for (unsigned class = 1; class < CLASSES; class ++)
+            SUM(used[class]);
+    }
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What happens around a fork: before it, nobody is in the middle of anything that a mutex guards; after it,
+ * the child makes do without the threads that it does not have. */
+#include <sys/single_threaded.h>
+
+#include "../remote/inbox.h"
+#include "../superslab/limbo.h"
+#include "../superslab/metadata.h"
+#include "../superslab/pool.h"
+#include "../superslab/purge.h"
+#include "../superslab/rcu.h"
+#include "../superslab/region.h"
+#include "../superslab/superslab.h"
+#include "../superslab/units.h"
+#include "arena.h"
+#include "arenas.h"
+#include "life.h"
+#include "orphans.h"
+#include "slabs.h"
+
+#define FORK_LOCKS 8
+
+/* In the order in which they nest. */
+static pthread_mutex_t *const fork_locks[FORK_LOCKS] = {
+    &late_lock,    &arenas_lock, &purge_lock, &superslabs_lock,
+    &regions_lock, &limbo_lock,  &pools_lock, &metadata_lock,
+};
+
+/* The C library's list of open files. Its fork takes the lock of that list after our prepare, and a thread
+ * that has it, as in fflush(NULL), may wait for a file whose reader waits in malloc for us: so it nests
+ * before ours. */
+extern void _IO_list_lock(void) __attribute__((weak));
+extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
+
+/* What the forking thread has while it is FORKING. Written and read with every lock held. */
+static struct {
+    struct arena *own, *arena;
+    uint8_t state;
+    unsigned nested; /* forks by its own fork handlers, which find it FORKING */
+} forking;
+
+/* While it forks, the thread works as the late arena, so that its own stays as it is. */
+static void forking_start(void) {
+    forking.own = thread.own;
+    forking.arena = thread.arena;
+    forking.state = thread.state;
+    thread.own = NULL;
+    thread.arena = &empty_arena;
+    thread.state = THREAD_FORKING;
+}
+
+static void forking_end(void) {
+    thread.state = forking.state;
+    thread.own = forking.own;
+    thread.arena = forking.arena;
+}
+
+/* A single thread waits for nobody, and leaves nobody behind. It may have come from a signal handler, with
+ * any of the locks held by what the handler has interrupted; so it touches none. */
+static void fork_prepare(void) {
+    if (thread.state == THREAD_FORKING) {
+        forking.nested++;
+        return;
+    }
+    if (__libc_single_threaded)
+        return;
+    if (_IO_list_lock != NULL)
+        _IO_list_lock();
+    for (size_t i = 0; i < FORK_LOCKS; i++)
+        pthread_mutex_lock(fork_locks[i]);
+    orphans_lock_all(); /* while one is held, no other mutex is taken */
+    forking_start();
+}
+
+/* Says whether this was the outermost fork. */
+static bool unlock_all(void) {
+    if (forking.nested != 0) {
+        forking.nested--;
+        return false;
+    }
+    forking_end();
+    orphans_unlock_all();
+    for (size_t i = FORK_LOCKS; i-- > 0;)
+        pthread_mutex_unlock(fork_locks[i]);
+    return true;
+}
+
+static void fork_parent(void) {
+    if (thread.state == THREAD_FORKING && unlock_all() && _IO_list_unlock != NULL)
+        _IO_list_unlock();
+}
+
+/* The other threads are gone, perhaps in the middle of an edit of their slabs: what they own stays theirs, so
+ * that nobody claims it, and frees into it still succeed. They may also have left slabs of ours posted that
+ * nobody will sweep. */
+static void freeze_others(void) {
+    for (struct arena *arena = arenas_first(); arena != NULL; arena = arena->next) {
+        if (!inbox_is_empty(arena))
+            ck_stack_init(&arena->inbox);
+        if (arena != forking.own && rcu_is_reading(arena))
+            rcu_leave(arena); /* its thread never will */
+    }
+    arenas_freeze_others(forking.own);
+    limbo_after_fork();
+}
+
+static void notify_all_slabs(void) {
+    struct arena *arena = arena_enter();
+    rcu_enter(arena);
+    for (uint32_t i = 0, count = slots_count(); i < count; i++) {
+        struct superslab *superslab = atomic_load_explicit(&slot_at(i)->superslab, memory_order_relaxed);
+        for (unsigned unit = 0; superslab != NULL && unit < UNITS; unit++)
+            inbox_after_fork(arena, &superslab->slabs[unit]);
+    }
+    rcu_leave(arena);
+    slabs_receive(arena);
+    arena_leave(arena);
+}
+
+static void fork_child(void) {
+    if (thread.state != THREAD_FORKING)
+        return;
+    freeze_others();
+    if (!unlock_all())
+        return;
+    if (_IO_list_resetlock != NULL)
+        _IO_list_resetlock();
+    notify_all_slabs();
+}
+
+void arena_prepare_fork(void) {
+    pthread_atfork(fork_prepare, fork_parent, fork_child);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Regions: address space for SuperSlabs and huge blocks, reserved in steps that grow, handed out by the
+ * granule. Each region is one mapping, readable and writable. Free granules that adjoin are one stretch,
+ * found by its length; those that are dirty are handed out first, whatever they were.
+ *
+ * Dirty units that nobody uses, in free granules and behind the end of huge blocks, are loose. They go back
+ * to the kernel, the oldest first, when they have been loose for the decay time, and as soon as what is in
+ * use and loose is more than what was in use lately, and a fifth. */
+#ifndef FREEHOLD_REGION_H
+#define FREEHOLD_REGION_H
+
+#include "../types.h"
+
+extern pthread_mutex_t regions_lock;
+
+static inline char *granules_address(const struct granules *granules) {
+    return granules->region->base + (size_t)granules->first * GRANULE;
+}
+
+/* Takes granules for length bytes at a multiple of alignment (a power of two). *dirty has a bit for each unit
+ * index at which a unit of them may hold other than zeros. false if there are none to be had. */
+bool region_take(size_t length, size_t alignment, struct granules *granules, uint64_t *dirty);
+
+/* The same for one granule, for a SuperSlab: from the other end of a stretch, and from the reserve too, which
+ * huge blocks leave alone when no further region can be mapped. */
+bool region_take_one(struct granules *granules, uint64_t *dirty);
+
+/* Makes granules of a huge block hold length bytes, in place. false if what follows them is not free. */
+bool region_extend(struct granules *granules, size_t length);
+
+/* Gives back what is behind the first length bytes. */
+void region_shorten(struct granules *granules, size_t length);
+
+/* Gives back granules of a huge block. */
+void region_give(const struct granules *granules);
+
+/* Whether the kernel's mappings can stand a move of pages into granules; and notes that length bytes have
+ * been moved, so that where they were is clean. Either may be none. */
+bool region_may_move(void);
+void region_moved(const struct granules *from, const struct granules *to, size_t length);
+
+/* A SuperSlab's granule goes to limbo, with these units dirty; and it leaves limbo and is free. */
+void region_hold(const struct granules *granules, uint64_t dirty);
+void region_release(const struct granules *granules);
+
+/* Asks for huge pages in a granule, or no longer. false if the kernel's mapping would be cut too often. */
+bool region_advise(const struct granules *granules, bool wanted);
+
+/* Purges what is loose too long, and unmaps regions that have been wholly free and clean for as long; all of
+ * it if all. Says whether it has come to the end: else it goes on at the next call. */
+bool region_decay(bool all);
+
+/* Bytes that are in use, that are loose, and that are reserved. */
+uint64_t region_used_bytes(void);
+uint64_t region_loose_bytes(void);
+uint64_t region_reserved_bytes(void);
+
+/* Regions reserved now. */
+uint64_t regions_now(void);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "space.h"
+
+#include "../config.h"
+#include "../os.h"
+
+static _Atomic uint64_t space;   /* bytes */
+static _Atomic uint64_t touched; /* bytes */
+static _Atomic uint64_t purged;  /* bytes */
+
+bool space_take(size_t bytes) {
+    uint64_t before = atomic_fetch_add_explicit(&space, bytes, memory_order_relaxed);
+    if (config.limit == 0 || before + bytes <= (uint64_t)config.limit << 20)
+        return true;
+    space_give(bytes);
+    return false;
+}
+
+void space_give(size_t bytes) {
+    atomic_fetch_sub_explicit(&space, bytes, memory_order_relaxed);
+}
+
+void touched_add(size_t bytes) {
+    atomic_fetch_add_explicit(&touched, bytes, memory_order_relaxed);
+}
+
+void touched_remove(size_t bytes) {
+    atomic_fetch_sub_explicit(&touched, bytes, memory_order_relaxed);
+}
+
+uint64_t touched_bytes(void) {
+    return atomic_load_explicit(&touched, memory_order_relaxed);
+}
+
+bool pages_purge(char *base, size_t length) {
+    if (!os_purge(base, length))
+        return false;
+    atomic_fetch_add_explicit(&purged, length, memory_order_relaxed);
+    return true;
+}
+
+uint64_t purged_bytes(void) {
+    return atomic_load_explicit(&purged, memory_order_relaxed);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The kernel's mappings: few for any number of blocks, and when there are no more, small blocks go on.
+ * Address space does not leak where mremap is denied. */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "conformance/probe.h"
+
+#define BLOCKS        200000
+#define MAPPINGS_MOST 1000
+#define REALLOCS      2000
+#define LIVE          8
+
+static size_t mappings(void) {
+    FILE *maps = fopen("/proc/self/maps", "r");
+    size_t count = 0;
+    REQUIRE(maps != NULL);
+    for (int c; (c = getc(maps)) != EOF;)
+        count += c == '\n';
+    fclose(maps);
+    return count;
+}
+
+/* The process's address space, MiB. */
+static size_t address_space(void) {
+    FILE *status = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    REQUIRE(status != NULL && fscanf(status, "%lu", &pages) == 1);
+    fclose(status);
+    return pages * (size_t)sysconf(_SC_PAGESIZE) / MIB;
+}
+
+static void many_blocks(void) {
+    static void *blocks[BLOCKS];
+    for (size_t i = 0; i < BLOCKS; i++) {
+        blocks[i] = malloc(5 * MIB / 2);
+        REQUIRE(blocks[i] != NULL);
+    }
+    REQUIRE(mappings() < MAPPINGS_MOST);
+    for (size_t i = 0; i < BLOCKS; i++)
+        free(blocks[i]);
+    REQUIRE(malloc_trim(0) == 0 || mappings() < MAPPINGS_MOST);
+    REQUIRE(address_space() < 4096);
+}
+
+/* Takes every mapping that the kernel still gives. */
+static void take_all_mappings(void) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *base = mmap(NULL, GIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    REQUIRE(base != MAP_FAILED);
+    for (size_t i = 1; i < GIB / page; i += 2)
+        if (mprotect(base + i * page, page, PROT_READ) != 0)
+            return;
+}
+
+/* Whether there is a block more; it stays. */
+static bool take(size_t size) {
+    static void **held;
+    void **block = malloc(size + sizeof(*block));
+    if (block == NULL)
+        return false;
+    *block = held;
+    held = block;
+    return true;
+}
+
+static void small_blocks_without_mappings(void) {
+    static void *blocks[64];
+    for (size_t i = 0; i < 64; i++) {
+        blocks[i] = malloc(i < 48 ? 3 * MIB : 100);
+        REQUIRE(blocks[i] != NULL);
+    }
+    take_all_mappings();
+    /* Huge blocks end, at once or after some, and leave room for small ones. */
+    size_t huge = 0;
+    while (huge < 100000 && take(3 * MIB))
+        huge++;
+    REQUIRE(huge < 100000);
+    for (size_t i = 0; i < 1000; i++)
+        REQUIRE(take(1 + i * 4));
+    for (size_t i = 0; i < 64; i++)
+        free(blocks[i]);
+    for (size_t i = 0; i < 40; i++)
+        REQUIRE(take(3 * MIB));
+}
+
+static void deny_mremap(int error) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mremap, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+    REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+/* Blocks of 1 to 64 MiB, resized; address space follows what lives. */
+static void reallocs(void) {
+    unsigned char *blocks[LIVE] = {NULL};
+    size_t sizes[LIVE] = {0}, live = 0, most = 0, before = address_space();
+    unsigned random = 1;
+    for (size_t step = 0; step < REALLOCS; step++) {
+        random = random * 1103515245 + 12345;
+        size_t i = random >> 16 & (LIVE - 1), size = MIB + (random >> 4) % (63 * MIB);
+        blocks[i] = realloc(blocks[i], size);
+        REQUIRE(blocks[i] != NULL);
+        REQUIRE(sizes[i] == 0 || blocks[i][0] == i + 1);
+        blocks[i][0] = (unsigned char)(i + 1);
+        live += size - sizes[i];
+        sizes[i] = size;
+        most = live > most ? live : most;
+    }
+    probe_write(1, "address space %zu MiB, live %zu MiB\n", address_space() - before, most / MIB);
+    REQUIRE(address_space() - before < 2 * most / MIB);
+    for (size_t i = 0; i < LIVE; i++)
+        free(blocks[i]);
+}
+
+static void reallocs_denied_once(void) {
+    deny_mremap(EPERM);
+    reallocs();
+}
+
+static void reallocs_without_the_call(void) {
+    deny_mremap(ENOSYS);
+    reallocs();
+}
+
+/* In a child each, for what one has taken or denied stays so. */
+static void run(void (*test)(void)) {
+    int status = 0;
+    pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        test();
+        _exit(0);
+    }
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+int main(void) {
+    run(many_blocks);
+    run(small_blocks_without_mappings);
+    run(reallocs);
+    run(reallocs_denied_once);
+    run(reallocs_without_the_call);
+    return 0;
+}

@@ -1,0 +1,11 @@
+# A program and two objects that it loads with RTLD_DEEPBIND, by names that only its own RUNPATH finds.
+
+LOADER := $(BUILD)/test/loader
+test: $(LOADER)/program
+
+$(LOADER)/objects/%.so: test/loader/object.c test/loader/build.mk | packages
+	@mkdir -p $(@D)
+	$(CC) $(TEST_COMMON) $(CFLAGS) -shared -fPIC -o $@ $<
+
+$(LOADER)/program: test/loader/program.c $(LOADER)/objects/one.so $(LOADER)/objects/two.so $(TEST_HEADERS)
+	$(CC) $(TEST_COMMON) $(CFLAGS) -o $@ $< -Wl,-rpath,'$$ORIGIN/objects',--enable-new-dtags

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A thread's cache of runs: what it hands out again, and how much it keeps. */
+#include "check.h"
+
+#include "arena/runs.h"
+#include "crowd.h"
+#include "layout.h"
+#include "superslab/large.h"
+#include "superslab/registry.h"
+#include "superslab/superslab.h"
+#include "thread.h"
+#include "worker.h"
+
+#define RUNS ((unsigned)(2 * RUNS_MOST / LARGE_MAX))
+
+static uint64_t kept(void) {
+    return thread.own->counters.kept_runs;
+}
+
+static struct slab *take(size_t size) {
+    void *block = fh_malloc(size);
+    assert_non_null(block);
+    struct slab *slab = registry_find(block);
+    assert_ptr_equal(slab->owner, OWNER_LARGE);
+    assert_ptr_equal(slab->start, block);
+    return slab;
+}
+
+static void a_freed_run_is_handed_out_again_and_nothing_shared_changes(void **state) {
+    (void)state;
+    struct slab *slab = take(3 * UNIT);
+    const struct slot *slot = slot_of_slab(slab);
+    uint64_t free = slot->free, bytes = large_bytes();
+    for (unsigned i = 0; i < 10; i++) {
+        fh_free(slab->start);
+        assert_ptr_equal(slab->owner, OWNER_FREE);
+        assert_int_equal(kept(), 3 * UNIT);
+        assert_int_equal(slot->free, free);
+        assert_ptr_equal(take(3 * UNIT - i), slab);
+        assert_int_equal(kept(), 0);
+    }
+    assert_int_equal(large_bytes(), bytes);
+    fh_free(slab->start);
+    runs_flush();
+    assert_int_equal(kept(), 0);
+    assert_int_equal(slot->free & ~free, 7ul << slab->unit);
+}
+
+static void a_run_of_another_length_is_taken_if_it_wastes_little(void **state) {
+    (void)state;
+    struct slab *slab = take(16 * UNIT);
+    fh_free(slab->start);
+    struct slab *other = take(13 * UNIT);
+    assert_ptr_not_equal(other, slab);
+    struct slab *near = take(15 * UNIT);
+    assert_ptr_equal(near, slab);
+    assert_int_equal(large_size(near), 16 * UNIT);
+    fh_free(near->start);
+    fh_free(other->start);
+    runs_flush();
+}
+
+static void what_a_thread_keeps_is_bounded(void **state) {
+    void *blocks[RUNS];
+    (void)state;
+    for (unsigned i = 0; i < RUNS; i++)
+        blocks[i] = take(LARGE_MAX)->start;
+    for (unsigned i = 0; i < RUNS; i++) {
+        fh_free(blocks[i]);
+        assert_in_range(kept(), i == 0 ? LARGE_MAX : 1, RUNS_MOST);
+    }
+    runs_flush();
+    assert_int_equal(kept(), 0);
+}
+
+/* Who is one of many keeps little, as a sleeper would keep it for good. */
+static void what_one_of_many_keeps_is_its_share(void **state) {
+    struct crowd crowd;
+    void *blocks[RUNS];
+    (void)state;
+    crowd_start(&crowd);
+    for (unsigned i = 0; i < RUNS; i++)
+        blocks[i] = take(UNIT)->start;
+    for (unsigned i = 0; i < RUNS; i++) {
+        fh_free(blocks[i]);
+        assert_true(kept() <= SHARE_LEAST);
+    }
+    assert_int_equal(kept(), SHARE_LEAST);
+    runs_flush();
+    crowd_end(&crowd);
+}
+
+static void what_is_not_used_goes_back(void **state) {
+    (void)state;
+    fh_free(take(UNIT)->start);
+    take(UNIT);
+    fh_free(take(2 * UNIT)->start);
+    runs_flush_idle();
+    assert_int_equal(kept(), 2 * UNIT);
+    runs_flush_idle();
+    assert_int_equal(kept(), 0);
+}
+
+static void free_all(void *blocks) {
+    for (unsigned i = 0; i < RUNS; i++)
+        fh_free(((void **)blocks)[i]);
+}
+
+/* Whatever a thread keeps goes back when it ends. */
+static void a_thread_that_ends_keeps_nothing(void **state) {
+    void *blocks[RUNS];
+    (void)state;
+    runs_flush();
+    uint64_t bytes = large_bytes();
+    for (unsigned round = 0; round < 8; round++) {
+        for (unsigned i = 0; i < RUNS; i++)
+            blocks[i] = take(LARGE_MAX)->start;
+        run_alone(free_all, blocks);
+        runs_flush();
+        assert_int_equal(large_bytes(), bytes);
+    }
+}
+
+TESTS(cmocka_unit_test(a_freed_run_is_handed_out_again_and_nothing_shared_changes),
+      cmocka_unit_test(a_run_of_another_length_is_taken_if_it_wastes_little),
+      cmocka_unit_test(what_a_thread_keeps_is_bounded), cmocka_unit_test(what_one_of_many_keeps_is_its_share),
+      cmocka_unit_test(what_is_not_used_goes_back), cmocka_unit_test(a_thread_that_ends_keeps_nothing))
