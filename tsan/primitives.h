@@ -33,8 +33,8 @@ static inline void tsan_fence_acquire(void) {
 
 static inline bool tsan_cas_ptr_value(void *target, void *expected, void *desired, void *found) {
     void **place = target;
-    /* Changes nothing and is not seen by the sanitizer. If a test has the page protected, the fault comes here,
-     * and not within the sanitizer, whose locks the handler would wait for. */
+    /* Changes nothing and is not seen by the sanitizer. If a test has the page protected, the fault comes
+     * here, and not within the sanitizer, whose locks the handler would wait for. */
     (void)ck_pr_cas_ptr(place, NULL, NULL);
     bool done = release_pending ? __atomic_compare_exchange_n(place, &expected, desired, false,
                                                               __ATOMIC_RELEASE, __ATOMIC_RELAXED)
