@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "reservation.h"
+
+#include "../config.h"
+#include "../os.h"
+#include "bits.h"
+#include "pool.h"
+#include "registry.h"
+#include "stretch.h"
+
+#define SMALL 8u /* granules: of a process that gets no huge pages even where everybody does */
+
+static struct pool pool = {.size = sizeof(struct region)};
+
+struct reservations reservations;
+
+/* A quarter of what there is already. Where that is not to be had, less is tried. */
+static unsigned step_size(void) {
+    uint64_t step = reservations.granules / 4;
+    return step == 0 ? 1 : step < REGION_GRANULES ? (unsigned)step : REGION_GRANULES;
+}
+
+static char *region_start(const struct region *region) {
+    return region->base + region->first * GRANULE;
+}
+
+/* Makes the granules below the region's first ones its own: they are reserved. */
+static void region_grow(struct region *region, unsigned count) {
+    unsigned first = region->first - count, length = count, start = first;
+    stretch_join(region, &start, &length);
+    for (unsigned i = first; i < first + count; i++) {
+        region->granules[i] = (struct granule){.index = (uint16_t)i};
+        bit_set(region->free, i, true);
+    }
+    region->first = first;
+    region->left += count;
+    granule_figures.left += count;
+    reservations.granules += count;
+    stretch_add(region, start, length);
+}
+
+/* A region that ends at an address, without granules. */
+static struct region *region_make(char *end) {
+    struct region *region = pool_take(&pool);
+    if (region == NULL)
+        return NULL;
+    region->base = end - REGION_GRANULES * GRANULE;
+    region->first = REGION_GRANULES;
+    region->left = 0;
+    for (unsigned i = 0; i < REGION_WORDS; i++)
+        region->free[i] = region->dirty[i] = region->dense[i] = 0;
+    reservations.regions++;
+    return region;
+}
+
+bool region_remove(struct region *region) {
+    unsigned count = REGION_GRANULES - region->first;
+    if (!os_unmap(region_start(region), count * GRANULE))
+        return false;
+    stretch_remove(&region->granules[region->first]);
+    reservations.granules -= count;
+    granule_figures.left -= count;
+    reservations.regions--;
+    if (reservations.youngest == region)
+        reservations.youngest = NULL;
+    pool_give(&pool, region);
+    return true;
+}
+
+/* Address space for count granules: right below the youngest region, if it is free, so that the two are one.
+ */
+static char *granules_map(unsigned count) {
+    if (reservations.youngest != NULL && reservations.youngest->first >= count) {
+        char *base = region_start(reservations.youngest) - count * GRANULE;
+        if (os_map_at(base, count * GRANULE))
+            return base;
+    }
+    return os_reserve(count * GRANULE, GRANULE);
+}
+
+static char *granules_reserve(unsigned count) {
+    char *base = granules_map(count);
+    if (base != NULL && !registry_prepare(base, count * GRANULE)) {
+        os_unmap(base, count * GRANULE);
+        return NULL;
+    }
+    /* A small process must not swell even where the kernel gives huge pages to everybody. */
+    if (base != NULL && (!config.huge_pages || reservations.granules < SMALL))
+        os_advise_huge_pages(base, count * GRANULE, false);
+    return base;
+}
+
+/* Granules that have just been reserved. If they adjoin the youngest region, their stretch is one with what
+ * is free there. */
+static bool region_take_in(char *base, unsigned count) {
+    struct region *region = reservations.youngest;
+    if (region == NULL || region_start(region) != base + count * GRANULE || region->first < count)
+        region = region_make(base + count * GRANULE);
+    if (region == NULL) {
+        os_unmap(base, count * GRANULE);
+        return false;
+    }
+    reservations.youngest = region;
+    region_grow(region, count);
+    return true;
+}
+
+bool region_add(unsigned least) {
+    while (stretch_whole() != NULL && region_remove(stretch_whole())) {
+    }
+    for (unsigned count = step_size();; count /= 2) {
+        count = count < least ? least : count;
+        char *base = granules_reserve(count);
+        if (base != NULL)
+            return region_take_in(base, count);
+        if (count == least)
+            return false;
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reservations: how regions come, grow and leave. All of it under regions_lock. */
+#ifndef FREEHOLD_RESERVATION_H
+#define FREEHOLD_RESERVATION_H
+
+#include "granule.h"
+
+/* All of it regions_lock. */
+struct reservations {
+    struct region *youngest; /* the last one that was made, or has grown */
+    uint64_t granules;       /* of all regions */
+    uint64_t regions;
+};
+extern struct reservations reservations;
+
+/* Reserves least granules that adjoin, or more, in the place of regions that are wholly free: they are too
+ * short. false if they are not to be had. */
+bool region_add(unsigned least);
+
+/* Unmaps a region that is wholly free and clean. false if the kernel refuses. */
+bool region_remove(struct region *region);
+
+#endif
