@@ -139,10 +139,10 @@ static void replace(void) {
     block_fill(node->contents, sizeof(node->contents), 1);
     pthread_mutex_lock(&lock);
     struct node *old = rcu_xchg_pointer(&current, node);
-    pthread_mutex_unlock(&lock);
     if (old) {
-        call_rcu(&old->head, free_node);
+        call_rcu(&old->head, free_node); /* whole, as far as a fork can see */
     }
+    pthread_mutex_unlock(&lock);
 }
 
 static void *read_and_replace(void *unused) {
@@ -211,8 +211,10 @@ static void live_as_child(void) {
     _exit(0);
 }
 
-/* The handlers of a program that forks with threads: call_rcu's threads, and for bp the registry. */
+/* The handlers of a program that forks with threads: its own lock, which another thread may hold; call_rcu's
+ * threads, and for bp the registry. */
 static void before_fork(void) {
+    pthread_mutex_lock(&lock);
     call_rcu_before_fork();
 #ifdef FLAVOUR_bp
     urcu_bp_before_fork();
@@ -225,6 +227,7 @@ static void after_fork_parent(void) {
     urcu_bp_after_fork_parent();
 #endif
     call_rcu_after_fork_parent();
+    pthread_mutex_unlock(&lock);
 }
 
 static void after_fork_child(void) {
@@ -232,6 +235,7 @@ static void after_fork_child(void) {
     urcu_bp_after_fork_child();
     call_rcu_after_fork_child();
 #endif
+    pthread_mutex_unlock(&lock);
     live_as_child();
 }
 
