@@ -25,13 +25,16 @@ def bindings(trace):
 
 
 class Allocator:
-    def __init__(self, name, path):
+    """A library under a name; `settings` are its own environment variables."""
+
+    def __init__(self, name, path, **settings):
         self.name = name
         self.path = path
+        self.settings = settings
 
     def variables(self):
         """The environment variables that put it under a program."""
-        return {"LD_PRELOAD": self.path}
+        return {"LD_PRELOAD": self.path, **self.settings}
 
     def traced(self, prefix):
         """The same, and the dynamic linker writes to PREFIX.PID what each symbol is bound to."""
