@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arena/runs.h"
 #include "config.h"
 #include "fast.h"
 #include "freehold.h"
@@ -26,7 +27,10 @@ extern const char start_is_linked;
 __attribute__((used)) static const char *const start_link = &start_is_linked;
 
 noinline void *malloc_not_tiny(size_t size) {
-    return size <= SMALL_MAX ? fast_pop(size_class(size), size) : malloc_uncached(size);
+    if (size <= SMALL_MAX)
+        return fast_pop(size_class(size), size);
+    void *block = likely(size <= LARGE_MAX) ? runs_pop(size) : NULL;
+    return likely(block != NULL) ? block : malloc_uncached(size);
 }
 
 noinline void *malloc_uncached(size_t size) {

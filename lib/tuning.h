@@ -71,7 +71,7 @@
 
 /* Runs near the thread. */
 #define RUNS_MOST (6ul << 20) /* bytes: runs that a thread keeps at most, if its share is as large */
-#define RUNS_TIDY 256u        /* runs taken and kept between two looks at the clock */
+#define RUNS_TIDY 256u        /* runs taken between two looks at the clock */
 
 /* The pass of key destructors that ends an arena; see thread_exit. A sanitizer needs the last for itself. */
 #define EXIT_PASS 3u

@@ -33,7 +33,7 @@
  *
  * Who may touch a field:
  *   constant     written while nobody else can reach the structure
- *   slab's life  constant from slab_make or run_take until the units are given back
+ *   slab's life  constant from slab_make until the units are given back; run's life: from large_take
  *   owner only   read and written by the thread whose arena owns it, nobody else, for no purpose
  *   atomic       any thread; the comment says which orders matter, and the partner
  *   counter      written by the owner only, relaxed; read by anybody who sums up
@@ -86,24 +86,36 @@ enum slab_place { PLACE_NONE, PLACE_AVAILABLE, PLACE_FULL, PLACE_ORPHANS };
 /* Whether a slab is in arena->won, and why. */
 enum slab_won { WON_NOT, WON_DRAINED, WON_CLAIMED };
 
-/* One per unit of a SuperSlab; the one of a slab's first unit describes the slab. Two cache lines: the first
- * is read by every free and written once a batch by other threads, the second is the owner's alone. */
+/* What describes a run, in place of a slab. */
+struct run {
+    char *start;       /* run's life */
+    struct slab *next; /* thread only, of the one that keeps the run: the next of its length */
+    uint32_t units;    /* whoever has the block, or keeps the run: how many units */
+};
+
+/* One per unit of a SuperSlab; the one of a slab's first unit describes the slab, or the run if owner says
+ * so. Two cache lines: the first is read by every free and written once a batch by other threads, the second
+ * is the owner's alone. */
 struct slab {
     _Atomic(struct arena *) owner; /* atomic; claimed by CAS (acquire), released by store (release) */
-    char *start;                   /* slab's life: address of the first block, or of the run */
-    uint32_t block_size;           /* slab's life: bytes */
-    uint32_t capacity;             /* slab's life: blocks */
-    uint8_t class;                 /* slab's life: size class */
-    uint8_t unit;                  /* constant: index of the first unit in the SuperSlab */
-    uint8_t units;                 /* slab's life: how many units */
+    union {
+        struct {
+            char *start;         /* slab's life: address of the first block */
+            uint32_t block_size; /* slab's life: bytes */
+            uint32_t capacity;   /* slab's life: blocks */
+            uint8_t class;       /* slab's life: size class */
+            uint8_t units;       /* slab's life: how many units */
+        };
+        struct run run; /* while owner is OWNER_LARGE, or a thread keeps the run */
+    };
+    uint8_t unit;            /* constant: index of the first unit in the SuperSlab */
     _Atomic uint32_t posted; /* atomic: in somebody's inbox; 0 -> 1 by the poster, 1 -> 0 by the sweeper */
     ck_stack_t queue;        /* atomic: the remote queue; push by anybody, taken by the owner only */
     ck_stack_entry_t inbox_link; /* whoever changed posted to 1, until the sweeper has taken it */
 
     struct block *free __attribute__((aligned(64))); /* owner only: the free list */
-    uint32_t used;   /* owner only: carved blocks that are not in the free list */
-    uint32_t carved; /* owner only: blocks that have ever been handed out, from the start; of a run, bytes
-                        asked for */
+    uint32_t used;                /* owner only: carved blocks that are not in the free list */
+    uint32_t carved;              /* owner only: blocks that have ever been handed out, from the start */
     struct slab *next, *prev;     /* owner only, or the orphans' lock while place is PLACE_ORPHANS: the list
                                      of available slabs, or of orphans */
     struct slab *older, *younger; /* owner only: the list arena->owned */
@@ -175,7 +187,7 @@ struct huge {
     char *base;
     size_t length;            /* bytes, a multiple of UNIT */
     struct granules granules; /* none if it has a mapping of its own */
-    struct slab slab;         /* owner OWNER_HUGE, or OWNER_FREE */
+    struct slab slab;         /* of it only owner: OWNER_HUGE, or OWNER_FREE */
 };
 
 /* A slot of the table of SuperSlabs. The table never moves and is never freed, so that units can be taken

@@ -35,7 +35,8 @@
  *   another          any                            arena_free_elsewhere    the outbox
  *   another, nobody  any; the outbox has no room    free_without_room       a new outbox
  *   any              there is none [1]              free_small              the free list or the outbox
- *   a run, huge      -                              free_mapped             its units, its mapping
+ *   a run            the thread's runs have room    free_unclassed          them
+ *   a run, huge      -                              free_mapped             its units, its granules
  *
  * [1] The thread works as the late arena, or guards or memcheck want to see every call. */
 
@@ -157,7 +158,7 @@ static void *allocate_run(size_t size) {
         return NULL;
     if (unlikely(runs_are_due()))
         tidy_now(thread.arena);
-    return slab->start;
+    return slab->run.start;
 }
 
 void *arena_allocate(size_t size, size_t alignment, bool *zero) {
@@ -260,17 +261,15 @@ static bool is_small(const struct arena *owner) {
 static void free_mapped(struct slab *slab, const struct arena *owner, void *address) {
     int error = errno;
     bool given = false;
-    if (owner == OWNER_LARGE && slab->start == address) {
+    if (owner == OWNER_LARGE && slab->run.start == address) {
         given = large_end(slab);
         if (given && thread.arena != &empty_arena && runs_keep(slab)) {
-            if (unlikely(runs_are_due()))
-                tidy_now(thread.arena);
             errno = error;
             return;
         }
         if (given)
             large_release(slab);
-    } else if (owner == OWNER_HUGE && slab->start == address)
+    } else if (owner == OWNER_HUGE && huge_of(slab)->base == address)
         given = huge_give(huge_of(slab));
     if (!given)
         refuse("free", address);
@@ -314,6 +313,14 @@ static cold void free_slowly(void *address) {
         free_mapped(slab, owner, address);
 }
 
+/* A run that the thread keeps, as a rule. */
+static noinline void free_unclassed(void *address, struct entry entry) {
+    struct slab *slab = entry_slab(entry);
+    if (unlikely(slab == NULL || slab->run.start != address ||
+                 atomic_load_explicit(&slab->owner, memory_order_relaxed) != OWNER_LARGE || !runs_push(slab)))
+        free_slowly(address);
+}
+
 /* The outbox has no room, as it never has for what is no small block, nor that of a thread without an arena.
  */
 static noinline void free_without_room(struct arena *arena, unsigned class, void *address) {
@@ -344,7 +351,9 @@ static noinline void free_ownerless(struct arena *arena, unsigned class, struct 
 noinline void arena_free_elsewhere(void *address, struct entry entry, const struct arena *owner) {
     struct arena *arena = thread.arena;
     uintptr_t class = atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed);
-    if (owner == NULL && thread.room[class].quota != 0)
+    if (owner == NULL && class == CLASS_NONE)
+        free_unclassed(address, entry);
+    else if (owner == NULL && thread.room[class].quota != 0)
         free_ownerless(arena, (unsigned)class, address);
     else if (unlikely(!outbox_add(arena, class, address)))
         free_without_room(arena, (unsigned)class, address);
@@ -358,9 +367,9 @@ size_t arena_block_size(const void *address, const char *call) {
             guard_block(call, owner == thread.own ? owner : NULL, slab, address);
         return slab->block_size;
     }
-    if (owner == OWNER_LARGE && slab->start == address)
+    if (owner == OWNER_LARGE && slab->run.start == address)
         return large_size(slab);
-    if (owner == OWNER_HUGE && slab->start == address)
+    if (owner == OWNER_HUGE && huge_of(slab)->base == address)
         return huge_of(slab)->length;
     refuse(call, address);
 }

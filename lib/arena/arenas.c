@@ -6,6 +6,7 @@
 #include "../superslab/rcu.h"
 #include "arena.h"
 #include "cache.h"
+#include "runs.h"
 
 pthread_mutex_t arenas_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -73,8 +74,10 @@ void arenas_freeze_others(const struct arena *own) {
 
 void arena_count(struct counters *sum, uint64_t *arenas) {
     *arenas = 0;
-    if (thread.own != NULL && arena_has_cache(thread.own))
+    if (thread.own != NULL && arena_has_cache(thread.own)) {
         cache_settle_all();
+        runs_settle();
+    }
     for (const struct arena *arena = arenas_first(); arena != NULL; arena = arena->next, ++*arenas) {
         SUM(refills);
         SUM(remote_frees);

@@ -5,47 +5,31 @@
 #include "../thread.h"
 #include "arenas.h"
 
-#define LONGEST (LARGE_MAX / UNIT)
+static_assert(RUNS_MOST / UNIT <= UINT16_MAX, "a quota of runs fits");
 
-static_assert(LONGEST < 64, "a bit for each length");
+__thread struct runs runs;
 
-static __thread struct {
-    struct slab *first[LONGEST + 1]; /* by length in units; linked through next */
-    uint64_t lengths;                /* a bit per length that there is */
-    uint32_t passed;                 /* runs taken and kept, since the thread last tidied */
-    bool was_used;                   /* since the last runs_flush_idle */
-} runs;
-
-/* Bytes of all that is kept. */
-static size_t kept(void) {
-    return atomic_load_explicit(&thread.own->counters.kept_runs, memory_order_relaxed);
+void runs_settle(void) {
+    uint64_t kept = 0;
+    for (unsigned units = 1; units < RUN_LENGTHS; units++)
+        kept += (uint64_t)(runs.lists[units].quota - runs.lists[units].room) * units * UNIT;
+    atomic_store_explicit(&thread.own->counters.kept_runs, kept, memory_order_relaxed);
 }
 
-/* The shortest that is long enough and wastes an eighth at most. */
-static unsigned find(unsigned units) {
-    uint64_t lengths = runs.lengths >> units << units;
-    if (lengths == 0)
-        return 0;
-    unsigned found = (unsigned)__builtin_ctzl(lengths);
-    return found <= units + units / 8 ? found : 0;
-}
-
-static struct slab *pop(unsigned units) {
-    struct slab *slab = runs.first[units];
-    runs.first[units] = slab->next;
-    if (slab->next == NULL)
-        runs.lengths &= ~(1ul << units);
-    counter_add(&thread.own->counters.kept_runs, -(units * UNIT));
+static struct slab *pop(struct run_list *list) {
+    struct slab *slab = list->first;
+    list->first = slab->run.next;
+    list->room++;
     return slab;
 }
 
+/* The shortest that is long enough and wastes an eighth at most. */
 struct slab *runs_take(size_t size) {
-    unsigned units = find((unsigned)((size + UNIT - 1) / UNIT));
-    if (units == 0)
-        return NULL;
-    runs.passed++;
-    runs.was_used = true;
-    struct slab *slab = pop(units);
+    struct run_list *list = runs_for(size), *last = list + (list - runs.lists) / 8;
+    while (list->first == NULL)
+        if (list++ == last || list == runs.lists + RUN_LENGTHS)
+            return NULL;
+    struct slab *slab = pop(list);
     /* Release; partner: large_end. */
     atomic_store_explicit(&slab->owner, OWNER_LARGE, memory_order_release);
     return slab;
@@ -56,32 +40,68 @@ static uint64_t most(void) {
     return share < RUNS_MOST ? share : RUNS_MOST;
 }
 
-bool runs_keep(struct slab *slab) {
-    unsigned units = slab->units;
-    if (kept() + units * UNIT > most())
+/* What other lengths do not use of their quotas can be had. */
+static void quotas_reclaim(void) {
+    for (unsigned units = 1; units < RUN_LENGTHS; units++) {
+        struct run_list *list = &runs.lists[units];
+        runs.quotas -= list->room * units * UNIT;
+        list->quota -= list->room;
+        list->room = 0;
+    }
+}
+
+static bool has_quota(uint64_t bytes) {
+    return runs.quotas + bytes <= most();
+}
+
+static bool quota_take(struct run_list *list, uint64_t bytes) {
+    if (!has_quota(bytes))
+        quotas_reclaim();
+    if (!has_quota(bytes))
         return false;
-    runs.passed++;
-    slab->next = runs.first[units];
-    runs.first[units] = slab;
-    runs.lengths |= 1ul << units;
-    counter_add(&thread.own->counters.kept_runs, units * UNIT);
+    runs.quotas += bytes;
+    list->quota++;
+    list->room++;
     return true;
+}
+
+bool runs_keep(struct slab *slab) {
+    struct run_list *list = &runs.lists[slab->run.units];
+    return (list->room != 0 || quota_take(list, large_size(slab))) && runs_push(slab);
 }
 
 bool runs_are_due(void) {
-    if (runs.passed < RUNS_TIDY)
+    if (runs.until_tidy >= 0)
         return false;
-    runs.passed = 0;
+    runs.until_tidy = RUNS_TIDY;
     return true;
 }
 
+static void flush_list(struct run_list *list) {
+    while (list->first != NULL)
+        large_release(pop(list));
+}
+
 void runs_flush(void) {
-    while (runs.lengths != 0)
-        large_release(pop((unsigned)__builtin_ctzl(runs.lengths)));
+    for (unsigned units = 1; units < RUN_LENGTHS; units++)
+        flush_list(&runs.lists[units]);
+    quotas_reclaim();
+    runs_settle();
+}
+
+/* Two looks at a list that has been used in between give the same by accident only, which costs its runs. */
+static uint32_t digest(const struct run_list *list) {
+    return (uint32_t)((uintptr_t)list->first >> 7) * 64 + list->room;
 }
 
 void runs_flush_idle(void) {
-    if (!runs.was_used)
+    if (!has_quota(0))
         runs_flush();
-    runs.was_used = false;
+    for (unsigned units = 1; units < RUN_LENGTHS; units++) {
+        struct run_list *list = &runs.lists[units];
+        if (list->seen == digest(list))
+            flush_list(list);
+        list->seen = digest(list);
+    }
+    runs_settle();
 }

@@ -1,23 +1,76 @@
 /* SPDX-License-Identifier: MIT
  *
- * A thread's cache of runs: freed large blocks that it hands out again without touching anything shared. It
- * holds as much as the arena's share, RUNS_MOST at most. All of it is for threads that have an arena with
- * caches. */
+ * A thread's cache of runs: freed large blocks that it hands out again without touching anything shared but
+ * the run's own description. Each length has a quota of runs; the bytes of all quotas are at most the arena's
+ * share, and RUNS_MOST. All of it is for threads that have an arena with caches: the others' quotas are 0. */
 #ifndef FREEHOLD_RUNS_H
 #define FREEHOLD_RUNS_H
 
 #include "../types.h"
 
-/* A run for a large block of size bytes, live, or NULL if there is none in the cache. */
+/* The runs of one length. */
+struct run_list {
+    struct slab *first; /* linked through run.next */
+    uint16_t quota;     /* runs that it may hold */
+    uint16_t room;      /* of these, those that it does not */
+    uint32_t seen;      /* a digest of it when idle ones were last looked for */
+};
+
+#define RUN_LENGTHS (LARGE_MAX / UNIT + 1)
+
+/* All of it thread only. */
+struct runs {
+    struct run_list lists[RUN_LENGTHS]; /* by length in units */
+    int32_t until_tidy;                 /* runs that are taken until the thread tidies */
+    uint64_t quotas;                    /* bytes: the sum of the quotas */
+};
+
+extern __attribute__((visibility("hidden"))) __thread struct runs runs;
+
+static inline struct run_list *runs_for(size_t size) {
+    return &runs.lists[(size + UNIT - 1) / UNIT];
+}
+
+/* A run for a large block of size bytes, live, or NULL if there is none of that length, or it is time to
+ * tidy. */
+static inline void *runs_pop(size_t size) {
+    struct run_list *list = runs_for(size);
+    struct slab *slab = list->first;
+    if (unlikely(slab == NULL || --runs.until_tidy < 0))
+        return NULL;
+    list->first = slab->run.next;
+    list->room++;
+    /* Release; partner: large_end. */
+    atomic_store_explicit(&slab->owner, OWNER_LARGE, memory_order_release);
+    return slab->run.start;
+}
+
+/* Frees a large block, if there is room. A second free finds it free; of two at the same time both may be
+ * believed. */
+static inline bool runs_push(struct slab *slab) {
+    struct run_list *list = &runs.lists[slab->run.units];
+    if (unlikely(list->room == 0))
+        return false;
+    atomic_store_explicit(&slab->owner, OWNER_FREE, memory_order_relaxed);
+    list->room--;
+    slab->run.next = list->first;
+    list->first = slab;
+    return true;
+}
+
+/* A run for a large block of size bytes, live, which may be a little longer; or NULL. */
 struct slab *runs_take(size_t size);
 
-/* Keeps a freed run, if there is room. */
+/* Keeps a run whose life has been ended, if the quotas can be had. */
 bool runs_keep(struct slab *slab);
 
-/* Whether so many runs were taken and kept since the last time that the thread should tidy. */
+/* Whether so many runs were taken since the last time that the thread should tidy. */
 bool runs_are_due(void);
 
-/* Gives back all runs that are kept; or only if none was taken since the last call. */
+/* Counts what is kept, for others to see. */
+void runs_settle(void);
+
+/* Gives back all runs that are kept; or those of lengths that were not used since the last call. */
 void runs_flush(void);
 void runs_flush_idle(void);
 

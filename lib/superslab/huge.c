@@ -79,7 +79,7 @@ void *huge_take(size_t size, size_t alignment, bool *zero) {
         pool_give(&pool, huge);
         return NULL;
     }
-    char *base = huge->slab.start = huge->base;
+    char *base = huge->base;
     atomic_fetch_add_explicit(&live, length, memory_order_relaxed);
     /* Release; partner: huge_give. */
     atomic_store_explicit(&huge->slab.owner, OWNER_HUGE, memory_order_release);
@@ -126,7 +126,7 @@ static bool huge_move(struct huge *huge, size_t length) {
         return false;
     }
     region_moved(&from.granules, &to.granules, from.length);
-    huge->base = huge->slab.start = to.base;
+    huge->base = to.base;
     huge->granules = to.granules;
     if (is_alone)
         space_give(from.length);

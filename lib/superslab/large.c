@@ -13,10 +13,10 @@ uint64_t large_bytes(void) {
 
 /* Makes the run units long, in its slab and in the figures. */
 static void set_size(struct slab *slab, unsigned units) {
-    size_t more = (units - (size_t)slab->units) * UNIT;
+    size_t more = (units - (size_t)slab->run.units) * UNIT;
     atomic_fetch_add_explicit(&live, more, memory_order_relaxed);
     touched_add(more);
-    slab->units = (uint8_t)units;
+    slab->run.units = units;
 }
 
 static unsigned units_for(size_t size) {
@@ -36,14 +36,14 @@ void *large_take(size_t size, size_t alignment, bool *zero) {
     struct slab *slab = taken.slab;
     if (slab == NULL)
         return NULL;
-    slab->start = unit_address(slab);
-    slab->units = 0;
+    slab->run.start = unit_address(slab);
+    slab->run.units = 0;
     set_size(slab, units);
     register_units(slab, 1, units, false);
     /* Release; partner: large_end. */
     atomic_store_explicit(&slab->owner, OWNER_LARGE, memory_order_release);
     *zero = taken.zero;
-    return slab->start;
+    return slab->run.start;
 }
 
 bool large_end(struct slab *slab) {
@@ -56,8 +56,8 @@ void large_release(struct slab *slab) {
     size_t bytes = large_size(slab);
     atomic_fetch_sub_explicit(&live, bytes, memory_order_relaxed);
     touched_remove(bytes);
-    register_units(slab, 1, slab->units, true);
-    units_give(slab, 0);
+    register_units(slab, 1, slab->run.units, true);
+    units_give(slab, 0, slab->run.units);
 }
 
 bool large_give(struct slab *slab) {
@@ -68,14 +68,14 @@ bool large_give(struct slab *slab) {
 }
 
 bool large_resize(struct slab *slab, size_t size) {
-    unsigned units = units_for(size), before = slab->units;
+    unsigned units = units_for(size), before = slab->run.units;
     if (units > before) {
-        if (!units_extend(slab, units))
+        if (!units_extend(slab, before, units))
             return false;
         register_units(slab, before, units, false);
     } else if (units < before) {
         register_units(slab, units, before, true);
-        units_give(slab, units);
+        units_give(slab, units, before);
     }
     set_size(slab, units);
     return true;

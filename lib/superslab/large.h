@@ -20,7 +20,7 @@ void large_release(struct slab *slab);
 
 /* Bytes of the block that can be used. */
 static inline size_t large_size(const struct slab *slab) {
-    return slab->units * UNIT;
+    return slab->run.units * UNIT;
 }
 
 /* Makes the block longer or shorter in place; false if it cannot. */

@@ -60,7 +60,7 @@ void slab_give_units(struct slab *slab) {
     char *base = unit_address(slab);
     for (unsigned i = 1; i < slab->units; i++)
         registry_set(base + i * UNIT, slab + i);
-    units_give(slab, 0);
+    units_give(slab, 0, slab->units);
 }
 
 static struct chain carve(struct slab *slab, uint32_t count) {

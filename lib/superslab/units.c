@@ -133,12 +133,12 @@ static unsigned run_around(uint64_t free, uint64_t units) {
     return end - from;
 }
 
-bool units_extend(struct slab *slab, unsigned length) {
+bool units_extend(struct slab *slab, unsigned before, unsigned length) {
     struct slot *slot = slot_of(slab);
-    unsigned first = slab->unit + slab->units;
+    unsigned first = slab->unit + before;
     if (slab->unit + length > UNITS)
         return false;
-    uint64_t mask = run_mask(first, length - slab->units);
+    uint64_t mask = run_mask(first, length - before);
     uint64_t free = atomic_load_explicit(&slot->free, memory_order_relaxed);
     do {
         if ((free & mask) != mask)
@@ -150,10 +150,10 @@ bool units_extend(struct slab *slab, unsigned length) {
     return true;
 }
 
-void units_give(struct slab *slab, unsigned first) {
+void units_give(struct slab *slab, unsigned first, unsigned end) {
     struct slot *slot = slot_of(slab);
     uint32_t index = superslab_of(slab)->slot;
-    uint64_t mask = run_mask(slab->unit + first, slab->units - first);
+    uint64_t mask = run_mask(slab->unit + first, end - first);
     atomic_fetch_and_explicit(&slot->aged, ~mask, memory_order_relaxed);
     /* Release; partners: take_from, units_extend, superslab_retire. After this the SuperSlab is not pinned:
      * only the slot may be touched. */

@@ -20,10 +20,12 @@ void units_offer(uint32_t index);
  * SuperSlabs that there are. From the bottom if low, else from the top, so that slabs and runs keep apart. */
 struct taken units_take_existing(unsigned length, unsigned alignment, bool low);
 
-/* Takes the units after the ones of slab, to make them length; false if they are not free. */
-bool units_extend(struct slab *slab, unsigned length);
+/* Takes the units from before on, counted from the one of slab, to make them length; false if they are not
+ * free. */
+bool units_extend(struct slab *slab, unsigned before, unsigned length);
 
-/* Gives back the units from first on of the slab's. The SuperSlab may be gone when this returns. */
-void units_give(struct slab *slab, unsigned first);
+/* Gives back the units from first to before end, counted from the one of slab. The SuperSlab may be gone when
+ * this returns. */
+void units_give(struct slab *slab, unsigned first, unsigned end);
 
 #endif

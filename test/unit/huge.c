@@ -22,8 +22,8 @@ static struct huge *take(size_t size, bool *zero) {
     assert_non_null(block);
     assert_int_equal((uintptr_t)block % GRANULE, 0);
     struct slab *slab = registry_find(block);
-    assert_ptr_equal(slab->start, block);
     assert_ptr_equal(slab->owner, OWNER_HUGE);
+    assert_ptr_equal(huge_of(slab)->base, block);
     return huge_of(slab);
 }
 

@@ -17,7 +17,7 @@ static struct slab *take(size_t size, size_t alignment) {
     assert_non_null(block);
     assert_int_equal((uintptr_t)block % (alignment < UNIT ? UNIT : alignment), 0);
     struct slab *slab = registry_find(block);
-    assert_ptr_equal(slab->start, block);
+    assert_ptr_equal(slab->run.start, block);
     assert_ptr_equal(slab->owner, OWNER_LARGE);
     for (size_t i = 0; zero && i < large_size(slab); i++)
         assert_int_equal(block[i], 0);
@@ -26,7 +26,7 @@ static struct slab *take(size_t size, size_t alignment) {
 }
 
 static void assert_units(struct slab *slab, unsigned units) {
-    assert_int_equal(slab->units, units);
+    assert_int_equal(slab->run.units, units);
     assert_int_equal(large_size(slab), units * UNIT);
     for (unsigned i = 0; slab->unit + i < UNITS && i < units; i++)
         assert_ptr_equal(registry_find(unit_address(slab) + i * UNIT), slab);
@@ -57,7 +57,7 @@ static void a_large_block_grows_where_units_are_free(void **state) {
     (void)state;
     layout_start();
     struct slab *above = take(2 * UNIT, GRAIN), *below = take(3 * UNIT, GRAIN);
-    assert_int_equal(above->unit, below->unit + below->units);
+    assert_int_equal(above->unit, below->unit + below->run.units);
     char *block = below->start;
     uint64_t bytes = large_bytes();
     assert_false(large_resize(below, 3 * UNIT + 1));
@@ -78,7 +78,7 @@ static void a_large_block_shrinks_where_it_is(void **state) {
     (void)state;
     layout_start();
     struct slab *slab = take(8 * UNIT, GRAIN);
-    char *block = slab->start;
+    char *block = slab->run.start;
     assert_true(large_resize(slab, UNIT + 1));
     assert_units(slab, 2);
     for (unsigned i = 2; i < 8; i++)

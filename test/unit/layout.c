@@ -20,8 +20,10 @@ void layout_start(void) {
 }
 
 void layout_end(void) {
-    while (count > 0)
-        units_give(taken[--count], 0);
+    while (count > 0) {
+        count--;
+        units_give(taken[count], 0, taken[count]->units);
+    }
 }
 
 struct slab *take_units(unsigned length, unsigned alignment, bool low, bool *zero) {
@@ -36,7 +38,7 @@ struct superslab *superslab_make_empty(void) {
     bool zero;
     layout_start();
     struct slab *slab = take_units(1, 1, true, &zero);
-    units_give(slab, 0);
+    units_give(slab, 0, slab->units);
     layout_end();
     return superslab_of(slab);
 }

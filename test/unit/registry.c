@@ -47,9 +47,11 @@ static void empty(const struct filling *filling) {
 /* The slab that holds a unit of a filled SuperSlab. */
 static struct slab *expected(const struct filling *filling, unsigned unit) {
     struct slab *const all[3] = {filling->single, filling->several, filling->run};
-    for (unsigned i = 0; i < 3; i++)
-        if (unit >= all[i]->unit && unit < all[i]->unit + all[i]->units)
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned units = all[i] == filling->run ? all[i]->run.units : all[i]->units;
+        if (unit >= all[i]->unit && unit < all[i]->unit + units)
             return all[i];
+    }
     return &superslab_of(filling->single)->slabs[unit];
 }
 
@@ -116,8 +118,8 @@ static void a_huge_block_is_found_by_its_granules(void **state) {
     char *block = huge_take(2 * GRANULE + PAGE, GRAIN, &zero);
     assert_non_null(block);
     struct slab *slab = registry_find(block);
-    assert_ptr_equal(slab->start, block);
     assert_ptr_equal(slab->owner, OWNER_HUGE);
+    assert_ptr_equal(huge_of(slab)->base, block);
     for (size_t offset = 0; offset < 3 * GRANULE; offset += GRAIN) {
         bool found = offset % GRANULE < UNIT;
         assert_ptr_equal(registry_find(block + offset), found ? slab : NULL);

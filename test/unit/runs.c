@@ -15,6 +15,7 @@
 #define RUNS ((unsigned)(2 * RUNS_MOST / LARGE_MAX))
 
 static uint64_t kept(void) {
+    runs_settle();
     return thread.own->counters.kept_runs;
 }
 
@@ -23,7 +24,7 @@ static struct slab *take(size_t size) {
     assert_non_null(block);
     struct slab *slab = registry_find(block);
     assert_ptr_equal(slab->owner, OWNER_LARGE);
-    assert_ptr_equal(slab->start, block);
+    assert_ptr_equal(slab->run.start, block);
     return slab;
 }
 
@@ -33,7 +34,7 @@ static void a_freed_run_is_handed_out_again_and_nothing_shared_changes(void **st
     const struct slot *slot = slot_of_slab(slab);
     uint64_t free = slot->free, bytes = large_bytes();
     for (unsigned i = 0; i < 10; i++) {
-        fh_free(slab->start);
+        fh_free(slab->run.start);
         assert_ptr_equal(slab->owner, OWNER_FREE);
         assert_int_equal(kept(), 3 * UNIT);
         assert_int_equal(slot->free, free);
@@ -41,7 +42,7 @@ static void a_freed_run_is_handed_out_again_and_nothing_shared_changes(void **st
         assert_int_equal(kept(), 0);
     }
     assert_int_equal(large_bytes(), bytes);
-    fh_free(slab->start);
+    fh_free(slab->run.start);
     runs_flush();
     assert_int_equal(kept(), 0);
     assert_int_equal(slot->free & ~free, 7ul << slab->unit);
@@ -50,14 +51,14 @@ static void a_freed_run_is_handed_out_again_and_nothing_shared_changes(void **st
 static void a_run_of_another_length_is_taken_if_it_wastes_little(void **state) {
     (void)state;
     struct slab *slab = take(16 * UNIT);
-    fh_free(slab->start);
+    fh_free(slab->run.start);
     struct slab *other = take(13 * UNIT);
     assert_ptr_not_equal(other, slab);
     struct slab *near = take(15 * UNIT);
     assert_ptr_equal(near, slab);
     assert_int_equal(large_size(near), 16 * UNIT);
-    fh_free(near->start);
-    fh_free(other->start);
+    fh_free(near->run.start);
+    fh_free(other->run.start);
     runs_flush();
 }
 
@@ -65,13 +66,31 @@ static void what_a_thread_keeps_is_bounded(void **state) {
     void *blocks[RUNS];
     (void)state;
     for (unsigned i = 0; i < RUNS; i++)
-        blocks[i] = take(LARGE_MAX)->start;
+        blocks[i] = take(LARGE_MAX)->run.start;
     for (unsigned i = 0; i < RUNS; i++) {
         fh_free(blocks[i]);
         assert_in_range(kept(), i == 0 ? LARGE_MAX : 1, RUNS_MOST);
     }
     runs_flush();
     assert_int_equal(kept(), 0);
+}
+
+/* Quotas that nothing fills any more serve another length. */
+static void a_length_takes_the_quotas_that_others_do_not_use(void **state) {
+    void *blocks[RUNS];
+    (void)state;
+    for (unsigned i = 0; i < RUNS; i++)
+        blocks[i] = take(LARGE_MAX)->run.start;
+    for (unsigned i = 0; i < RUNS; i++)
+        fh_free(blocks[i]);
+    assert_int_equal(kept(), RUNS_MOST);
+    fh_free(take(UNIT)->run.start);
+    assert_int_equal(kept(), RUNS_MOST);
+    take(LARGE_MAX);
+    fh_free(take(UNIT)->run.start);
+    assert_int_equal(kept(), RUNS_MOST - LARGE_MAX + UNIT);
+    runs_flush();
+    assert_int_equal(runs.quotas, 0);
 }
 
 /* Who is one of many keeps little, as a sleeper would keep it for good. */
@@ -81,7 +100,7 @@ static void what_one_of_many_keeps_is_its_share(void **state) {
     (void)state;
     crowd_start(&crowd);
     for (unsigned i = 0; i < RUNS; i++)
-        blocks[i] = take(UNIT)->start;
+        blocks[i] = take(UNIT)->run.start;
     for (unsigned i = 0; i < RUNS; i++) {
         fh_free(blocks[i]);
         assert_true(kept() <= SHARE_LEAST);
@@ -93,9 +112,9 @@ static void what_one_of_many_keeps_is_its_share(void **state) {
 
 static void what_is_not_used_goes_back(void **state) {
     (void)state;
-    fh_free(take(UNIT)->start);
+    fh_free(take(UNIT)->run.start);
     take(UNIT);
-    fh_free(take(2 * UNIT)->start);
+    fh_free(take(2 * UNIT)->run.start);
     runs_flush_idle();
     assert_int_equal(kept(), 2 * UNIT);
     runs_flush_idle();
@@ -115,7 +134,7 @@ static void a_thread_that_ends_keeps_nothing(void **state) {
     uint64_t bytes = large_bytes();
     for (unsigned round = 0; round < 8; round++) {
         for (unsigned i = 0; i < RUNS; i++)
-            blocks[i] = take(LARGE_MAX)->start;
+            blocks[i] = take(LARGE_MAX)->run.start;
         run_alone(free_all, blocks);
         runs_flush();
         assert_int_equal(large_bytes(), bytes);
@@ -124,5 +143,7 @@ static void a_thread_that_ends_keeps_nothing(void **state) {
 
 TESTS(cmocka_unit_test(a_freed_run_is_handed_out_again_and_nothing_shared_changes),
       cmocka_unit_test(a_run_of_another_length_is_taken_if_it_wastes_little),
-      cmocka_unit_test(what_a_thread_keeps_is_bounded), cmocka_unit_test(what_one_of_many_keeps_is_its_share),
-      cmocka_unit_test(what_is_not_used_goes_back), cmocka_unit_test(a_thread_that_ends_keeps_nothing))
+      cmocka_unit_test(what_a_thread_keeps_is_bounded),
+      cmocka_unit_test(a_length_takes_the_quotas_that_others_do_not_use),
+      cmocka_unit_test(what_one_of_many_keeps_is_its_share), cmocka_unit_test(what_is_not_used_goes_back),
+      cmocka_unit_test(a_thread_that_ends_keeps_nothing))

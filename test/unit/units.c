@@ -60,7 +60,7 @@ static struct slab *take(struct random *random, uint8_t me) {
 
 static void extend(struct slab *slab, unsigned more, uint8_t me) {
     unsigned before = slab->units;
-    if (!units_extend(slab, before + more))
+    if (!units_extend(slab, slab->units, before + more))
         return;
     note(slab, before, before + more, 0, me);
     dirty(slab, before, before + more);
@@ -69,7 +69,7 @@ static void extend(struct slab *slab, unsigned more, uint8_t me) {
 
 static void give(struct slab *slab, unsigned first, uint8_t me) {
     note(slab, first, slab->units, me, 0);
-    units_give(slab, first);
+    units_give(slab, first, slab->units);
     if (first != 0)
         slab->units = (uint8_t)first;
 }
@@ -131,7 +131,7 @@ static void slabs_come_from_the_bottom_and_runs_from_the_top(void **state) {
         assert_true(zero);
     }
     for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++)
-        units_give(slabs[i], 0);
+        units_give(slabs[i], 0, slabs[i]->units);
     layout_end();
 }
 
@@ -141,15 +141,15 @@ static void a_run_is_extended_over_free_units_only(void **state) {
     layout_start();
     struct slab *run = take_units(2, 1, true, &zero), *next = take_units(1, 8, false, &zero);
     assert_int_equal(next->unit, 56);
-    assert_true(units_extend(run, 56));
+    assert_true(units_extend(run, run->units, 56));
     run->units = 56;
-    assert_false(units_extend(run, 57));
-    units_give(next, 0);
-    assert_false(units_extend(run, UNITS + 1));
-    assert_true(units_extend(run, UNITS));
+    assert_false(units_extend(run, run->units, 57));
+    units_give(next, 0, next->units);
+    assert_false(units_extend(run, run->units, UNITS + 1));
+    assert_true(units_extend(run, run->units, UNITS));
     run->units = UNITS;
     assert_null(units_take_existing(1, 1, true).slab);
-    units_give(run, 0);
+    units_give(run, 0, run->units);
     layout_end();
 }
 
@@ -160,21 +160,21 @@ static void units_are_zero_until_used_and_after_a_purge(void **state) {
     struct slab *pin = take_units(1, 1, true, &zero), *slab = take_units(2, 1, true, &zero);
     assert_true(zero);
     dirty(slab, 0, 2);
-    units_give(slab, 0);
+    units_give(slab, 0, slab->units);
     assert_ptr_equal(take_units(2, 1, true, &zero), slab);
     assert_false(zero);
-    units_give(slab, 0);
+    units_give(slab, 0, slab->units);
     /* One unit of two that are not both clean. */
     slab = take_units(3, 1, true, &zero);
     assert_false(zero);
-    units_give(slab, 0);
+    units_give(slab, 0, slab->units);
     purge_all();
     slab = take_units(3, 1, true, &zero);
     assert_true(zero);
     for (unsigned i = 0; i < 3; i++)
         assert_true(unit_is_zero(slab, i));
-    units_give(slab, 0);
-    units_give(pin, 0);
+    units_give(slab, 0, slab->units);
+    units_give(pin, 0, pin->units);
     layout_end();
 }
 
@@ -184,17 +184,17 @@ static void one_unit_that_has_been_used_is_preferred(void **state) {
     layout_start();
     struct slab *below = take_units(4, 1, true, &zero), *used = take_units(1, 1, true, &zero);
     struct slab *pin = take_units(1, 1, true, &zero);
-    units_give(below, 0);
+    units_give(below, 0, below->units);
     purge_all(); /* the ones below are clean now */
-    units_give(used, 0);
+    units_give(used, 0, used->units);
     for (unsigned low = 0; low < 2; low++) {
         assert_ptr_equal(take_units(1, 1, low != 0, &zero), used);
-        units_give(used, 0);
+        units_give(used, 0, used->units);
     }
     /* Two are taken from the bottom all the same. */
     assert_ptr_equal(take_units(2, 1, true, &zero), below);
-    units_give(below, 0);
-    units_give(pin, 0);
+    units_give(below, 0, below->units);
+    units_give(pin, 0, pin->units);
     layout_end();
 }
 
@@ -210,10 +210,10 @@ static void a_superslab_with_a_unit_in_use_is_not_retired(void **state) {
         struct slab *below = unit == 0 ? NULL : take_units(unit, 1, true, &zero);
         struct slab *slab = take_units(1, 1, true, &zero);
         if (below != NULL)
-            units_give(below, 0);
+            units_give(below, 0, below->units);
         assert_false(superslab_retire(slot_of_slab(slab)));
         assert_ptr_equal(registry_find(unit_address(slab)), slab);
-        units_give(slab, 0);
+        units_give(slab, 0, slab->units);
     }
     layout_end();
 }
@@ -284,12 +284,12 @@ static void at_the_limit_there_are_parts_of_a_superslab(void **state) {
     struct slab *aligned = take_units(2, 2, true, &zero);
     assert_int_equal((uintptr_t)unit_address(aligned) % (2 * UNIT), 0);
     assert_false(superslab_retire(slot_of_slab(aligned)));
-    units_give(aligned, 0);
+    units_give(aligned, 0, aligned->units);
     for (unsigned i = 0; i < 12; i++)
-        units_give(slabs[i], 0);
+        units_give(slabs[i], 0, slabs[i]->units);
     assert_false(superslab_retire(slot_of_slab(aligned)));
     config.limit = limit;
-    units_give(whole, 0);
+    units_give(whole, 0, whole->units);
     layout_end();
 }
 
