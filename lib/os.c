@@ -2,10 +2,14 @@
 #include "os.h"
 
 #include <errno.h>
+#include <linux/futex.h>
+#include <linux/prctl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "shadow.h"
 #include "tuning.h"
@@ -100,6 +104,35 @@ bool os_map_at(void *address, size_t length) {
     if (mapped != NULL && mapped != address)
         munmap(mapped, length);
     return mapped == address;
+}
+
+bool os_wait(_Atomic uint32_t *word, uint32_t value, uint64_t milliseconds) {
+    struct timespec span = {(time_t)(milliseconds / 1000), (long)(milliseconds % 1000) * 1000000};
+    struct timespec *end = milliseconds == 0 ? NULL : &span;
+    return syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, end, NULL, 0) == 0 || errno == EAGAIN ||
+           errno == EINTR || errno == ETIMEDOUT;
+}
+
+void os_wake(_Atomic uint32_t *word) {
+    int error = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    errno = error;
+}
+
+void os_pause(uint64_t milliseconds) {
+    _Atomic uint32_t word = 0;
+    (void)os_wait(&word, 0, milliseconds);
+}
+
+static _Atomic bool has_sandbox;
+
+void os_expect_sandbox(void) {
+    atomic_store_explicit(&has_sandbox, true, memory_order_relaxed);
+}
+
+void os_name_thread(const char *name) {
+    if (!atomic_load_explicit(&has_sandbox, memory_order_relaxed))
+        (void)syscall(SYS_prctl, PR_SET_NAME, name, 0, 0, 0);
 }
 
 /* A sandbox may know no gettid. The C library knows the number, and writes it into every mutex that is taken.

@@ -5,6 +5,7 @@
 #ifndef FREEHOLD_OS_H
 #define FREEHOLD_OS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +41,19 @@ bool os_renew(void *address, size_t length);
 
 /* Maps length bytes at address, if nothing is there. */
 bool os_map_at(void *address, size_t length);
+
+/* Sleeps while *word is value, for so many milliseconds at most; 0: without an end. false if the kernel does
+ * not know how. os_wake wakes who sleeps so. */
+bool os_wait(_Atomic uint32_t *word, uint32_t value, uint64_t milliseconds);
+void os_wake(_Atomic uint32_t *word);
+
+/* Sleeps. */
+void os_pause(uint64_t milliseconds);
+
+/* Names the calling thread, unless that may be what a sandbox kills for; which is to be expected from now on.
+ */
+void os_name_thread(const char *name);
+void os_expect_sandbox(void);
 
 /* The kernel's number of the calling thread. */
 uint32_t os_thread_id(void);

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "freehold.h"
 #include "memcheck.h"
+#include "superslab/housekeeper.h"
 #include "superslab/size_class.h"
 #include "interpose.h"
 
@@ -21,6 +22,7 @@ __attribute__((constructor)) static void start(int count, char **arguments, char
     memcheck_start();
     arena_start_guards();
     arena_prepare_fork();
+    housekeeper_allow();
 }
 
 __attribute__((destructor)) static void finish(void) {

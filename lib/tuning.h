@@ -20,7 +20,6 @@
 #define COLOR_STEP       64u            /* bytes between the starts of two slabs */
 #define CARVE            4096u          /* bytes: carved at once, at most */
 #define EMPTY_MOST       4u             /* empty SuperSlabs that exiting threads leave as they are */
-#define PURGE_AT_ONCE    (32ul << 20)   /* bytes: purged by one slow path, about */
 #define OUTBOX_BLOCKS    1024u          /* blocks in an outbox */
 #define OUTBOX_BYTES     (256u << 10)   /* bytes: likewise, of larger blocks, if an arena's share is large */
 #define OUTBOX_LEAST     SMALL_MAX      /* bytes: if it is small */
@@ -72,6 +71,17 @@
 /* Runs near the thread. */
 #define RUNS_MOST (6ul << 20) /* bytes: runs that a thread keeps at most, if its share is as large */
 #define RUNS_TIDY 256u        /* runs taken between two looks at the clock */
+
+/* What goes back to the kernel, and how much at a time. */
+#define SLICE_UNITS    8u                   /* purged with one system call, at most */
+#define SLICE_STEP     (SLICE_UNITS * UNIT) /* bytes: then a slow path has purged enough */
+#define SLICE_NS       100000u              /* nanoseconds: likewise */
+#define SLICE_SPACE_NS 1000000u             /* nanoseconds between two slow paths that purge */
+#define SLICE_LARGE    (4ul << 20)          /* bytes: then the housekeeper lets go of its locks */
+#define SLICE_LARGE_NS 1000000u             /* nanoseconds: likewise */
+#define DECAY_STEPS    32u                  /* the decay time is looked at in so many parts */
+#define PRESSED_SHARE  8u                   /* near the limit it is one part in so many */
+#define GRACE_TRIES    20u                  /* milliseconds that who needs memory waits for a grace period */
 
 /* The pass of key destructors that ends an arena; see thread_exit. A sanitizer needs the last for itself. */
 #define EXIT_PASS 3u

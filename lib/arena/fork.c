@@ -5,6 +5,7 @@
 #include <sys/single_threaded.h>
 
 #include "../remote/inbox.h"
+#include "../superslab/housekeeper.h"
 #include "../superslab/limbo.h"
 #include "../superslab/metadata.h"
 #include "../superslab/pool.h"
@@ -120,6 +121,7 @@ static void notify_all_slabs(void) {
 }
 
 static void fork_child(void) {
+    housekeeper_after_fork();
     if (thread.state != THREAD_FORKING)
         return;
     freeze_others();

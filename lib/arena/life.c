@@ -8,6 +8,7 @@
 #include "../lock.h"
 #include "../memcheck.h"
 #include "../os.h"
+#include "../superslab/housekeeper.h"
 #include "../superslab/purge.h"
 #include "../superslab/size_class.h"
 #include "arena.h"
@@ -56,6 +57,7 @@ static void thread_end(void *unused) {
     if (thread.own != NULL)
         arena_stop(thread.own);
     thread.state = THREAD_EXITED;
+    housekeeper_leave();
     memcheck_resume();
 }
 

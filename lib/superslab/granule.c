@@ -3,6 +3,7 @@
 
 #include "../os.h"
 #include "bits.h"
+#include "housekeeper.h"
 #include "space.h"
 
 struct granule_figures granule_figures;
@@ -23,6 +24,7 @@ static void loose_add(struct granule *granule) {
     *(granule_figures.newest != NULL ? &granule_figures.newest->newer : &granule_figures.oldest) = granule;
     granule_figures.newest = granule;
     granule->is_loose = true;
+    housekeeper_wake();
 }
 
 static void loose_remove(struct granule *granule) {
@@ -34,6 +36,16 @@ static void loose_remove(struct granule *granule) {
 void granule_renew(struct granule *granule) {
     loose_remove(granule);
     loose_add(granule);
+}
+
+void granule_age(struct granule *granule, uint32_t since) {
+    loose_remove(granule);
+    granule->since = since;
+    granule->older = NULL;
+    granule->newer = granule_figures.oldest;
+    *(granule->newer != NULL ? &granule->newer->older : &granule_figures.newest) = granule;
+    granule_figures.oldest = granule;
+    granule->is_loose = true;
 }
 
 void granule_set(struct granule *granule, enum granule_state to, uint64_t used, uint64_t dirty) {

@@ -40,7 +40,9 @@ static inline bool is_counted(const struct granule *granule) {
 /* Makes a granule what it is to be. Who makes it count has taken the space. */
 void granule_set(struct granule *granule, enum granule_state to, uint64_t used, uint64_t dirty);
 
-/* Makes a loose granule the newest one of them. */
+/* Makes a loose granule the newest one of them; or the oldest, since a time when the others were not loose.
+ */
 void granule_renew(struct granule *granule);
+void granule_age(struct granule *granule, uint32_t since);
 
 #endif

@@ -4,6 +4,7 @@
 #include "../lock.h"
 #include "../thread.h"
 #include "descriptor.h"
+#include "housekeeper.h"
 #include "rcu.h"
 #include "region.h"
 
@@ -12,6 +13,7 @@ pthread_mutex_t limbo_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct superslab *leaving; /* limbo_lock: no grace period yet, or with a slab posted after one */
 static struct superslab *left;    /* limbo_lock: one grace period passed, and no slab was posted after it */
 static _Atomic bool busy;         /* a thread is in limbo_empty */
+static _Atomic bool is_pending;   /* see limbo_is_pending */
 static struct superslab *first_round, *second_round; /* that thread only: what its grace period is for */
 static _Atomic uint64_t bytes, freed, added, grace_periods;
 
@@ -51,6 +53,12 @@ void limbo_add(struct superslab *superslab) {
     atomic_fetch_add_explicit(&bytes, SUPERSLAB, memory_order_relaxed);
     atomic_fetch_add_explicit(&added, 1, memory_order_relaxed);
     list_add(&leaving, superslab);
+    atomic_exchange_explicit(&is_pending, true, memory_order_relaxed); /* as housekeeper_wake wants it */
+    housekeeper_wake();
+}
+
+bool limbo_is_pending(void) {
+    return atomic_load_explicit(&is_pending, memory_order_relaxed);
 }
 
 static bool has_posted_slab(const struct superslab *superslab) {
@@ -80,6 +88,7 @@ void limbo_empty(void) {
     if (limbo_bytes() == 0 || thread.state == THREAD_FORKING ||
         atomic_exchange_explicit(&busy, true, memory_order_acquire))
         return;
+    atomic_store_explicit(&is_pending, false, memory_order_relaxed);
     first_round = list_take(&leaving);
     second_round = list_take(&left);
     if (first_round == NULL && second_round == NULL) {
@@ -88,6 +97,7 @@ void limbo_empty(void) {
         /* The next tick tries again. */
         put_back(&leaving, &first_round);
         put_back(&left, &second_round);
+        atomic_store_explicit(&is_pending, true, memory_order_relaxed);
     } else {
         atomic_fetch_add_explicit(&grace_periods, 1, memory_order_relaxed);
         for (struct superslab *superslab; (superslab = second_round) != NULL;) {
@@ -96,7 +106,10 @@ void limbo_empty(void) {
         }
         for (struct superslab *superslab; (superslab = first_round) != NULL;) {
             first_round = superslab->next;
-            list_add(has_posted_slab(superslab) ? &leaving : &left, superslab);
+            bool is_posted = has_posted_slab(superslab);
+            list_add(is_posted ? &leaving : &left, superslab);
+            if (!is_posted)
+                atomic_store_explicit(&is_pending, true, memory_order_relaxed);
         }
     }
     atomic_store_explicit(&busy, false, memory_order_release);
@@ -106,6 +119,7 @@ void limbo_empty(void) {
  */
 void limbo_after_fork(void) {
     atomic_store_explicit(&busy, false, memory_order_relaxed);
+    atomic_store_explicit(&is_pending, true, memory_order_relaxed);
     put_back(&leaving, &first_round);
     put_back(&leaving, &second_round);
     for (struct superslab *superslab = leaving; superslab != NULL; superslab = superslab->next)

@@ -20,6 +20,10 @@ void limbo_add(struct superslab *superslab);
  * everything for the next time if a read section stays open for long. The caller holds no lock. */
 void limbo_empty(void);
 
+/* Whether another grace period would let something leave. What waits for a sweeper alone does not count: that
+ * one may be asleep. */
+bool limbo_is_pending(void);
+
 /* In the child of a fork, with limbo_lock held: forgets the thread that was emptying limbo, and the sweepers
  * that slabs in limbo were waiting for. */
 void limbo_after_fork(void);

@@ -1,46 +1,94 @@
 /* SPDX-License-Identifier: MIT */
 #include "loose.h"
 
-#include "../config.h"
 #include "../lock.h"
 #include "../os.h"
 #include "bits.h"
+#include "decay.h"
+#include "housekeeper.h"
 #include "move.h"
+#include "purge.h"
 #include "region.h"
 #include "registry.h"
 #include "reservation.h"
 #include "space.h"
 #include "stretch.h"
 
-/* Gives back loose units, from the first to the last: between them is none in use. What a move has brought is
- * mapped anew if it is free. */
-static bool pages_give(struct granule *granule, uint64_t units) {
-    unsigned first = (unsigned)__builtin_ctzl(units), end = UNITS - (unsigned)__builtin_clzl(units);
-    char *base = granule_address(granule);
-    if (granule->state != GRANULE_FREE || granule->move == 0 || !os_renew(base, GRANULE))
-        return pages_purge(base + first * UNIT, (end - first) * UNIT);
-    bit_set(region_of(granule)->dense, granule->index, false);
-    move_set(granule, 0);
-    return true;
+static uint64_t turned_at; /* regions_lock: when high was looked at last, milliseconds */
+
+/* What is to be purged at once, and of what there is the granule. */
+struct part {
+    struct granule *granule;
+    uint64_t units;
+    bool is_renewal; /* by a new mapping */
+};
+
+/* From the first to the last: between them is none in use. */
+static bool part_purge(const struct part *part) {
+    unsigned first = (unsigned)__builtin_ctzl(part->units),
+             end = UNITS - (unsigned)__builtin_clzl(part->units);
+    char *base = granule_address(part->granule);
+    if (part->is_renewal && os_renew(base, GRANULE))
+        return true;
+    return pages_purge(base + first * UNIT, (end - first) * UNIT);
 }
 
-static bool granule_purge(struct granule *granule) {
-    uint64_t units = loose_units(granule);
-    if (!pages_give(granule, units)) {
-        granule_renew(granule);
-        return false;
-    }
-    if (granule->state != GRANULE_FREE) {
-        granule_set(granule, granule->state, granule->used, granule->dirty & ~units);
-        return true;
-    }
+/* A free granule is in no stretch while it is purged, so that the lock need not be held. */
+static void hide(struct granule *granule) {
     struct region *region = region_of(granule);
     struct granule *head = stretch_around(granule);
+    unsigned start = head->index, end = start + head->length;
     stretch_remove(head);
-    granule_set(granule, GRANULE_FREE, 0, 0);
-    registry_set(granule_address(granule), NULL);
-    stretch_add(region, head->index, head->length);
-    return true;
+    granule_set(granule, GRANULE_LIMBO, 0, granule->dirty);
+    if (start < granule->index)
+        stretch_add(region, start, granule->index - start);
+    if (granule->index + 1u < end)
+        stretch_add(region, granule->index + 1u, end - granule->index - 1);
+}
+
+/* Back it comes; as old as it was, if more of it is to be purged. */
+static void show(struct granule *granule, uint64_t dirty, uint32_t since) {
+    struct region *region = region_of(granule);
+    unsigned start = granule->index, length = 1;
+    if (dirty == 0)
+        registry_set(granule_address(granule), NULL);
+    stretch_join(region, &start, &length);
+    granule_set(granule, GRANULE_FREE, 0, dirty);
+    stretch_add(region, start, length);
+    if (dirty != 0)
+        granule_age(granule, since);
+}
+
+static bool part_purge_free(const struct part *part) {
+    struct granule *granule = part->granule;
+    uint64_t dirty = granule->dirty;
+    uint32_t since = granule->since;
+    hide(granule);
+    lock_give(&regions_lock);
+    bool done = part_purge(part);
+    lock_take(&regions_lock);
+    if (done && part->is_renewal) {
+        bit_set(region_of(granule)->dense, granule->index, false);
+        move_set(granule, 0);
+    }
+    show(granule, done ? dirty & ~part->units : dirty, done ? since : (uint32_t)os_clock());
+    return done;
+}
+
+/* Purges a part of the oldest granule, if the kernel lets it. */
+static bool oldest_purge(void) {
+    struct granule *granule = granule_figures.oldest;
+    uint64_t units = loose_units(granule), few = slice_part(units);
+    bool is_free = granule->state == GRANULE_FREE;
+    struct part part = {granule, few, is_free && granule->move != 0 && few == units};
+    if (is_free)
+        return part_purge_free(&part);
+    bool done = part_purge(&part);
+    if (done)
+        granule_set(granule, granule->state, granule->used, granule->dirty & ~few);
+    else
+        granule_renew(granule);
+    return done;
 }
 
 static bool is_too_much(void) {
@@ -49,57 +97,97 @@ static bool is_too_much(void) {
     return granule_figures.used + granule_figures.loose > high + high / KEEP_SHARE;
 }
 
-/* The lock is given up between the granules. */
-static void purge_excess(void) {
-    bool goes_on = true;
-    while (goes_on) {
-        lock_take(&regions_lock);
-        goes_on = is_too_much() && granule_figures.oldest != NULL && granule_purge(granule_figures.oldest);
+static uint64_t age(uint32_t since) {
+    return (uint32_t)os_clock() - since;
+}
+
+/* By and by from half the decay time on: so many units of what is loose. */
+static bool is_due(uint64_t *early) {
+    if (granule_figures.oldest == NULL)
+        return false;
+    uint64_t old = age(granule_figures.oldest->since), time = decay_time();
+    if (old >= time || is_too_much())
+        return true;
+    bool is_early = old >= time / 2 && *early > 0;
+    *early -= is_early;
+    return is_early;
+}
+
+/* Under purge_lock, which lets a fork wait until no granule is hidden. */
+static bool loose_purge(const struct slice *slice) {
+    lock_take(&regions_lock);
+    uint64_t early = granule_figures.loose / SLICE_UNITS / (DECAY_STEPS / 2) + 1;
+    bool is_over = slice_is_over(slice), goes_on = true;
+    while (!is_over && goes_on && (slice->all ? granule_figures.oldest != NULL : is_due(&early))) {
+        goes_on = oldest_purge();
         lock_give(&regions_lock);
+        is_over = slice_is_over(slice);
+        lock_take(&regions_lock);
     }
+    lock_give(&regions_lock);
+    return !is_over;
+}
+
+static void excess_purge(void) {
+    if (thread.state == THREAD_FORKING || pthread_mutex_trylock(&purge_lock) != 0)
+        return;
+    struct slice slice = slice_small(false);
+    lock_take(&regions_lock);
+    while (is_too_much() && granule_figures.oldest != NULL && !slice_is_over(&slice) && oldest_purge()) {
+    }
+    lock_give(&regions_lock);
+    lock_give(&purge_lock);
 }
 
 void loose_leave(void) {
     bool is_more = is_too_much();
     lock_give(&regions_lock);
-    if (unlikely(is_more))
-        purge_excess();
-}
-
-static bool is_over(uint32_t since, uint64_t now) {
-    return (uint32_t)now - since >= config.decay;
-}
-
-static bool loose_decay(bool all) {
-    uint64_t now = os_clock();
-    size_t bytes = 0;
-    bool goes_on = true;
-    while (goes_on && (all || bytes < PURGE_AT_ONCE)) {
-        lock_take(&regions_lock);
-        goes_on = granule_figures.oldest != NULL && (all || is_over(granule_figures.oldest->since, now)) &&
-                  granule_purge(granule_figures.oldest);
-        lock_give(&regions_lock);
-        bytes += GRANULE;
-    }
-    return !goes_on;
+    if (unlikely(is_more) && !housekeeper_call())
+        excess_purge();
 }
 
 static void whole_decay(bool all) {
-    uint64_t now = os_clock();
     lock_take(&regions_lock);
     for (struct region *region = stretch_whole(), *next; region != NULL; region = next) {
         next = region->next;
-        if ((all || is_over(region->since, now)) && !region_remove(region))
+        if ((all || age(region->since) >= decay_time()) && !region_remove(region))
             break;
     }
-    granule_figures.high_before = granule_figures.high;
-    granule_figures.high = granule_figures.used;
     lock_give(&regions_lock);
 }
 
-bool region_decay(bool all) {
-    if (!loose_decay(all))
+/* Twice in each decay time the most that was used begins anew. */
+static void high_turn(bool all) {
+    uint64_t now = os_clock();
+    lock_take(&regions_lock);
+    uint64_t time = decay_time(), since = now - turned_at;
+    if (all || since >= time / 2) {
+        granule_figures.high_before = since < time ? granule_figures.high : granule_figures.used;
+        granule_figures.high = granule_figures.used;
+        turned_at = now;
+    }
+    lock_give(&regions_lock);
+}
+
+bool region_purge(const struct slice *slice) {
+    if (!loose_purge(slice))
         return false;
-    whole_decay(all);
+    whole_decay(slice->all);
+    high_turn(slice->all);
     return true;
+}
+
+bool region_decay(bool all) {
+    struct slice slice = {.all = all, .is_endless = true};
+    lock_take(&purge_lock);
+    bool done = region_purge(&slice);
+    lock_give(&purge_lock);
+    return done;
+}
+
+bool region_is_pending(void) {
+    lock_take(&regions_lock);
+    bool is_pending = granule_figures.oldest != NULL || stretch_whole() != NULL;
+    lock_give(&regions_lock);
+    return is_pending;
 }

@@ -7,20 +7,27 @@
 #include "../lock.h"
 #include "../os.h"
 #include "../thread.h"
+#include "decay.h"
+#include "housekeeper.h"
 #include "limbo.h"
 #include "region.h"
 #include "superslab.h"
 
 pthread_mutex_t purge_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* A visit of all slots, slice by slice. All of it purge_lock. */
+/* A visit of all slots, spread over half the decay time: what was free at the one before is purged. All of it
+ * purge_lock. */
 static struct {
-    uint32_t next;       /* the slot that comes next */
+    uint32_t next; /* the slot that comes next */
+    bool is_under_way;
+    uint64_t began;      /* milliseconds */
     uint64_t empty_kept; /* empty SuperSlabs that it has left alone */
 } visit;
 
-static _Atomic uint64_t last_tick; /* milliseconds */
-static _Atomic bool is_unfinished; /* the next slow path goes on with the visit */
+static _Atomic uint64_t last_tick;     /* nanoseconds */
+static _Atomic(struct arena *) ticker; /* who has purged last */
+static _Atomic bool is_unfinished;     /* the next slow path goes on */
+static uint64_t fruitless;             /* housekeeper only: steps in a row that have given nothing back */
 
 /* Whether it is for the purge to see to a slot: it has free units that are dirty, or all of its units are. */
 static bool has_to_purge(struct slot *slot) {
@@ -43,29 +50,40 @@ static uint64_t units_purge(const struct superslab *superslab, uint64_t units) {
     return clean;
 }
 
-/* The units are taken while they are purged, so that nobody is given one in between. */
-static void slot_purge(uint32_t index, uint64_t wanted) {
-    struct slot *slot = slot_at(index);
+/* A part of the free units that are wanted, taken while they are purged, so that nobody is given one in
+ * between. Says which it was; none if all of them are clean. */
+static uint64_t part_take(struct slot *slot, uint64_t wanted) {
     uint64_t free = atomic_load_explicit(&slot->free, memory_order_relaxed), units;
     do {
         units = free & wanted & atomic_load_explicit(&slot->dirty, memory_order_relaxed);
         if (units == 0)
-            return;
+            return 0;
+        units = slice_part(units);
         /* Acquire; partner: units_give. */
     } while (!atomic_compare_exchange_weak_explicit(&slot->free, &free, free & ~units, memory_order_acquire,
                                                     memory_order_relaxed));
-    const struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
-    atomic_fetch_and_explicit(&slot->dirty, ~units_purge(superslab, units), memory_order_relaxed);
-    /* Release; partner: units_take. */
-    atomic_fetch_or_explicit(&slot->free, units, memory_order_release);
-    units_offer(index);
+    return units;
 }
 
-/* What there is to do for one slot. Says whether there will be more. */
-static bool slot_visit(uint32_t index, bool all) {
+/* false if the slice is over before the slot is done. */
+static bool slot_purge(uint32_t index, uint64_t wanted, const struct slice *slice) {
     struct slot *slot = slot_at(index);
-    uint64_t aged = all ? UINT64_MAX : atomic_load_explicit(&slot->aged, memory_order_relaxed);
-    slot_purge(index, aged);
+    for (uint64_t units; (units = part_take(slot, wanted)) != 0; wanted &= ~units) {
+        const struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
+        atomic_fetch_and_explicit(&slot->dirty, ~units_purge(superslab, units), memory_order_relaxed);
+        /* Release; partner: units_take. */
+        atomic_fetch_or_explicit(&slot->free, units, memory_order_release);
+        units_offer(index);
+        if (slice_is_over(slice))
+            return (atomic_load_explicit(&slot->free, memory_order_relaxed) & wanted & ~units &
+                    atomic_load_explicit(&slot->dirty, memory_order_relaxed)) == 0;
+    }
+    return true;
+}
+
+/* What there is to do for one slot that has been purged. Says whether there will be more. */
+static bool slot_visit(uint32_t index, uint64_t aged, bool all) {
+    struct slot *slot = slot_at(index);
     uint64_t free = atomic_load_explicit(&slot->free, memory_order_relaxed);
     if (free == UINT64_MAX && aged == UINT64_MAX && (all || visit.empty_kept++ >= config.keep_superslabs))
         return !superslab_retire(slot);
@@ -73,40 +91,92 @@ static bool slot_visit(uint32_t index, bool all) {
     return has_to_purge(slot);
 }
 
-/* Goes on with the visit until enough has been given back for one time. Under purge_lock, which makes this
- * the only writer of bits of aged to 1. Says whether it has come to the end. */
-static bool slots_purge(bool all) {
-    uint64_t start = purged_bytes();
-    if (all || visit.next == 0)
-        visit.next = 0, visit.empty_kept = 0;
-    for (; slots_next(LIST_TO_PURGE, &visit.next); visit.next++) {
-        if (!all && purged_bytes() - start > PURGE_AT_ONCE)
-            return false;
-        if (slot_visit(visit.next, all))
-            continue;
-        slot_strike(visit.next, LIST_TO_PURGE);
-        if (has_to_purge(slot_at(visit.next)))
-            slot_list(visit.next, LIST_TO_PURGE);
-    }
+/* The slots that a visit should have seen by now. */
+static uint32_t slots_due(const struct slice *slice) {
+    uint64_t span = decay_time() / 2, elapsed = os_clock() - visit.began;
+    return slice->all || elapsed >= span ? UINT32_MAX : (uint32_t)(slots_count() * elapsed / span);
+}
+
+/* Begins a visit, if it is time for one. */
+static bool visit_begin(const struct slice *slice) {
+    uint64_t now = os_clock();
+    if (!slice->is_endless && (visit.is_under_way || now - visit.began < decay_time() / 2))
+        return visit.is_under_way;
+    visit.is_under_way = true;
+    visit.began = now;
     visit.next = 0;
+    visit.empty_kept = 0;
     return true;
 }
 
-static void purge(bool all) {
-    int error = errno;
-    bool done = true;
-    if (all)
-        lock_take(&purge_lock);
-    if (all || pthread_mutex_trylock(&purge_lock) == 0) {
-        done = slots_purge(all);
-        lock_give(&purge_lock);
+/* Goes on with the visit. Under purge_lock, which makes this the only writer of bits of aged to 1. Says
+ * whether it has come to the end of what is due. */
+static bool slots_purge(const struct slice *slice) {
+    if (!visit_begin(slice))
+        return true;
+    uint32_t end = slots_due(slice);
+    for (; slots_next(LIST_TO_PURGE, &visit.next) && visit.next < end; visit.next++) {
+        uint64_t aged =
+            slice->all ? UINT64_MAX : atomic_load_explicit(&slot_at(visit.next)->aged, memory_order_relaxed);
+        if (!slot_purge(visit.next, aged, slice))
+            return false;
+        if (!slot_visit(visit.next, aged, slice->all)) {
+            slot_strike(visit.next, LIST_TO_PURGE);
+            if (has_to_purge(slot_at(visit.next)))
+                slot_list(visit.next, LIST_TO_PURGE);
+        }
+        if (slice_is_over(slice)) {
+            visit.next++;
+            return false;
+        }
     }
-    if (done) {
-        limbo_empty();
-        done = region_decay(all);
+    visit.is_under_way = end != UINT32_MAX;
+    return true;
+}
+
+/* Whether a slot has something that will go. Empty SuperSlabs are kept until there are too many. */
+static bool slots_are_pending(void) {
+    uint64_t empty = 0;
+    for (uint32_t index = 0; slots_next(LIST_TO_PURGE, &index); index++) {
+        struct slot *slot = slot_at(index);
+        uint64_t free = atomic_load_explicit(&slot->free, memory_order_relaxed);
+        if ((free & atomic_load_explicit(&slot->dirty, memory_order_relaxed)) != 0 ||
+            (free == UINT64_MAX && ++empty > config.keep_superslabs))
+            return true;
     }
-    atomic_store_explicit(&is_unfinished, !done, memory_order_relaxed);
-    errno = error;
+    return false;
+}
+
+/* Under purge_lock. Says whether it has come to the end of what is due. */
+static bool purge(const struct slice *slice) {
+    bool slots_done = slots_purge(slice);
+    return region_purge(slice) && slots_done;
+}
+
+bool purge_is_needed(void) {
+    return slots_are_pending() || limbo_is_pending() || region_is_pending();
+}
+
+static uint64_t pause(void) {
+    uint64_t step = config.decay / DECAY_STEPS;
+    step = fruitless < DECAY_STEPS ? step : fruitless < 4 * DECAY_STEPS ? 4 * step : 4 * config.decay;
+    return step == 0 ? 1 : step;
+}
+
+uint64_t purge_step(void) {
+    struct slice slice = slice_large(config.decay == 0);
+    uint64_t before = purged_bytes() + limbo_freed() + limbo_added();
+    lock_take(&purge_lock);
+    bool done = purge(&slice);
+    lock_give(&purge_lock);
+    if (!done)
+        return 0;
+    limbo_empty();
+    fruitless = purged_bytes() + limbo_freed() + limbo_added() == before ? fruitless + 1 : 0;
+    if (purge_is_needed())
+        return pause();
+    fruitless = 0;
+    return PURGE_NOTHING;
 }
 
 void purge_excess(void) {
@@ -118,7 +188,8 @@ void purge_excess(void) {
         struct slot *slot = slot_at(index);
         if (atomic_load_explicit(&slot->free, memory_order_relaxed) != UINT64_MAX || ++empty <= EMPTY_MOST)
             continue;
-        slot_purge(index, UINT64_MAX);
+        struct slice slice = slice_endless();
+        slot_purge(index, UINT64_MAX, &slice);
         superslab_retire(slot);
         break;
     }
@@ -126,18 +197,50 @@ void purge_excess(void) {
     errno = error;
 }
 
+/* Whether it is time for a slice, and not the turn of another thread. */
+static bool is_time(uint64_t now) {
+    uint64_t since = now - atomic_load_explicit(&last_tick, memory_order_relaxed);
+    if (config.decay == 0)
+        return true;
+    if (!atomic_load_explicit(&is_unfinished, memory_order_relaxed))
+        return since >= config.decay * (1000000 / DECAY_STEPS);
+    bool is_mine = atomic_load_explicit(&ticker, memory_order_relaxed) == thread.own;
+    return since >= (is_mine ? 2 : 1) * (uint64_t)SLICE_SPACE_NS;
+}
+
 void purge_tick(void) {
-    uint64_t now = os_clock(), last = atomic_load_explicit(&last_tick, memory_order_relaxed);
-    if ((now - last < config.decay / 2 && !atomic_load_explicit(&is_unfinished, memory_order_relaxed)) ||
-        thread.own == NULL)
+    if (thread.own == NULL || housekeeper_works() || !is_time(os_fine_clock()) ||
+        pthread_mutex_trylock(&purge_lock) != 0)
         return;
-    if (atomic_compare_exchange_strong_explicit(&last_tick, &last, now, memory_order_relaxed,
-                                                memory_order_relaxed))
-        purge(config.decay == 0);
+    int error = errno;
+    struct slice slice = config.decay == 0 ? slice_endless() : slice_small(false);
+    bool done = purge(&slice);
+    atomic_store_explicit(&is_unfinished, !done, memory_order_relaxed);
+    atomic_store_explicit(&ticker, thread.own, memory_order_relaxed);
+    atomic_store_explicit(&last_tick, os_fine_clock(), memory_order_relaxed);
+    lock_give(&purge_lock);
+    limbo_empty();
+    errno = error;
+}
+
+/* A reader may be in a section that it entered before: it is given some time to leave. */
+static void limbo_empty_all(void) {
+    for (unsigned i = 0; i < GRACE_TRIES && (limbo_is_pending() || i == 0); i++) {
+        if (i > 2)
+            os_pause(1);
+        limbo_empty();
+    }
 }
 
 void purge_all(void) {
-    purge(true);
-    limbo_empty();
-    region_decay(true);
+    int error = errno;
+    struct slice slice = slice_endless();
+    lock_take(&purge_lock);
+    slots_purge(&slice);
+    lock_give(&purge_lock);
+    limbo_empty_all();
+    lock_take(&purge_lock);
+    region_purge(&slice);
+    lock_give(&purge_lock);
+    errno = error;
 }

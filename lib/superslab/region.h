@@ -11,6 +11,7 @@
 #define FREEHOLD_REGION_H
 
 #include "../types.h"
+#include "slice.h"
 
 extern pthread_mutex_t regions_lock;
 
@@ -50,6 +51,12 @@ bool region_advise(const struct granules *granules, bool wanted);
 /* Purges what is loose too long, and unmaps regions that have been wholly free and clean for as long; all of
  * it if all. Says whether it has come to the end: else it goes on at the next call. */
 bool region_decay(bool all);
+
+/* The same, slice by slice: whether it has come to the end of what is due. Under purge_lock. */
+bool region_purge(const struct slice *slice);
+
+/* Whether anything decays. */
+bool region_is_pending(void);
 
 /* Bytes that are in use, that are loose, and that are reserved. */
 uint64_t region_used_bytes(void);

@@ -20,6 +20,10 @@ void space_give(size_t bytes) {
     atomic_fetch_sub_explicit(&space, bytes, memory_order_relaxed);
 }
 
+uint64_t space_bytes(void) {
+    return atomic_load_explicit(&space, memory_order_relaxed);
+}
+
 void touched_add(size_t bytes) {
     atomic_fetch_add_explicit(&touched, bytes, memory_order_relaxed);
 }

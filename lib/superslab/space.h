@@ -11,6 +11,8 @@
 bool space_take(size_t bytes);
 void space_give(size_t bytes);
 
+uint64_t space_bytes(void);
+
 /* Bytes of units that may have been written to since they were taken: carved blocks and runs. Changed by
  * whoever holds the units. */
 void touched_add(size_t bytes);

@@ -3,6 +3,7 @@
 
 #include "../os.h"
 #include "bits.h"
+#include "housekeeper.h"
 
 enum kind { CLEAN, DIRTY, KINDS };
 
@@ -29,6 +30,7 @@ static void whole_add(struct region *region) {
     if (region->next != NULL)
         region->next->prev = region;
     stretches.whole = region;
+    housekeeper_wake();
 }
 
 static void whole_remove(struct region *region) {

@@ -2,6 +2,7 @@
 #include "units.h"
 
 #include "descriptor.h"
+#include "housekeeper.h"
 
 #define ALL_FREE UINT64_MAX
 #define ATTEMPTS 16u /* slots of a list that are tried though they may have a run that does not fit */
@@ -87,6 +88,7 @@ static void list_longest(uint32_t index) {
 void units_offer(uint32_t index) {
     list_longest(index);
     slot_list(index, LIST_TO_PURGE);
+    housekeeper_wake();
 }
 
 /* Takes units from a slot of the list. What is found where it does not belong is put elsewhere, so that a
@@ -160,4 +162,5 @@ void units_give(struct slab *slab, unsigned first, unsigned end) {
     uint64_t free = mask | atomic_fetch_or_explicit(&slot->free, mask, memory_order_release);
     slot_list(index, list_of(run_around(free, mask)));
     slot_list(index, LIST_TO_PURGE);
+    housekeeper_wake();
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The functions that make a thread: a process that calls one gets a housekeeper. */
+#ifndef FREEHOLD_SANITIZED
+
+#include <dlfcn.h>
+#include <threads.h>
+
+#include "interpose.h"
+#include "superslab/housekeeper.h"
+
+/* The C library's own. */
+static thread_create find_create(void) {
+    static _Atomic(thread_create) own;
+    thread_create call = atomic_load_explicit(&own, memory_order_relaxed);
+    if (unlikely(call == NULL)) {
+        call = (thread_create)(uintptr_t)dlsym(RTLD_NEXT, "pthread_create");
+        atomic_store_explicit(&own, call, memory_order_relaxed);
+    }
+    return call;
+}
+
+/* After the program's own thread, which may be the last one that the kernel allows. */
+static int create_pthread(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
+                          void *argument) {
+    int error = find_create()(thread, attributes, function, argument);
+    if (error == 0)
+        housekeeper_start(find_create());
+    return error;
+}
+
+typedef int (*create_function)(thrd_t *thread, thrd_start_t function, void *argument);
+
+static int create_thrd(thrd_t *thread, thrd_start_t function, void *argument) {
+    static _Atomic(create_function) own;
+    create_function call = atomic_load_explicit(&own, memory_order_relaxed);
+    if (unlikely(call == NULL)) {
+        call = (create_function)(uintptr_t)dlsym(RTLD_NEXT, "thrd_create");
+        atomic_store_explicit(&own, call, memory_order_relaxed);
+    }
+    int result = call(thread, function, argument);
+    if (result == thrd_success)
+        housekeeper_start(find_create());
+    return result;
+}
+
+INTERPOSE_AS(int, pthread_create, create_pthread,
+             (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))
+INTERPOSE_AS(int, thrd_create, create_thrd, (thrd_t *, thrd_start_t, void *))
+
+#endif
