@@ -76,6 +76,10 @@ FH_API void fh_free_aligned_sized(void *block, size_t alignment, size_t size);
  * the calling thread's caches along. pad is accepted and ignored. Returns 1 if anything was given back. */
 FH_API int fh_malloc_trim(size_t pad);
 
+/* The same: gives back at once all that is free and all that is kept, from whichever thread it is called, but
+ * for the little that sleeping threads hold. */
+FH_API int fh_purge(void);
+
 /* glibc mallopt: every parameter is accepted and none has an effect, for there is nothing here that they
  * could mean: options are FREEHOLD_* environment variables. M_MMAP_THRESHOLD and M_MMAP_MAX, M_TRIM_THRESHOLD
  * and M_TOP_PAD, M_ARENA_MAX and M_ARENA_TEST, M_CHECK_ACTION and M_PERTURB return 1; M_MXFAST returns 0 out

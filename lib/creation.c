@@ -21,9 +21,9 @@ static thread_create find_create(void) {
 }
 
 /* After the program's own thread, which may be the last one that the kernel allows. */
-static int create_pthread(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
+static int create_pthread(pthread_t *id, const pthread_attr_t *attributes, void *(*function)(void *),
                           void *argument) {
-    int error = find_create()(thread, attributes, function, argument);
+    int error = find_create()(id, attributes, function, argument);
     if (error == 0)
         housekeeper_start(find_create());
     return error;

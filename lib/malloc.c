@@ -192,12 +192,16 @@ void fh_free_aligned_sized(void *block, size_t alignment, size_t size) {
     fh_free(block);
 }
 
-int fh_malloc_trim(size_t pad) {
-    (void)pad;
+int fh_purge(void) {
     uint64_t before = purged_bytes();
     arena_trim();
     purge_all();
     return purged_bytes() != before;
+}
+
+int fh_malloc_trim(size_t pad) {
+    (void)pad;
+    return fh_purge();
 }
 
 /* glibc refuses one value of one parameter, and takes whatever it does not know. */

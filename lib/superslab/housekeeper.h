@@ -21,7 +21,7 @@ enum housekeeper_state {
 /* Atomic, and a futex. ASLEEP is stored by the housekeeper only; see housekeeper_wake for the orders. */
 extern _Atomic uint32_t housekeeper_word;
 
-typedef int (*thread_create)(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
+typedef int (*thread_create)(pthread_t *id, const pthread_attr_t *attributes, void *(*function)(void *),
                              void *argument);
 
 /* Starts it if there is none, by the C library's pthread_create. errno is kept. */

@@ -58,7 +58,7 @@ void limbo_add(struct superslab *superslab) {
 }
 
 bool limbo_is_pending(void) {
-    return atomic_load_explicit(&is_pending, memory_order_relaxed);
+    return limbo_bytes() != 0 && atomic_load_explicit(&is_pending, memory_order_relaxed);
 }
 
 static bool has_posted_slab(const struct superslab *superslab) {
