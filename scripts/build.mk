@@ -15,3 +15,8 @@ bench-programs: | packages
 
 soak: all stress
 	@scripts/soak $(or $(SECONDS),60)
+
+# `make misuse` runs the programs with one bug each on Freehold and its peers, and writes doc/MISUSE.md.
+.PHONY: misuse
+misuse: all test
+	@scripts/misuse

@@ -28,6 +28,8 @@ $(BUILD)/test/conformance/twin: TEST_LIBS += -L$(BUILD) -lfreehold -Wl,-rpath,'$
 $(BUILD)/test/conformance/twin: $(BUILD)/libfreehold.so.0
 $(BUILD)/libfreehold.so.0: $(BUILD)/libfreehold.so
 	ln -sf libfreehold.so $@
+# Programs with a bug: as they would be shipped, but with every access where it stands.
+$(BUILD)/test/misuse/%: TEST_CFLAGS := -O1
 # A starter of few pages, for a child's peak counts the pages of the parent that it was forked from.
 $(BUILD)/test/conformance/footprint: TEST_LIBS := -static
 
