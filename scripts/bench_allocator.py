@@ -6,7 +6,8 @@ import re
 import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LIBRARY = os.path.abspath(os.environ.get("FREEHOLD_LIB") or os.path.join(ROOT, "build", "libfreehold.so"))
+# Taken out of the environment: Freehold would call it an unknown option.
+LIBRARY = os.path.abspath(os.environ.pop("FREEHOLD_LIB", None) or os.path.join(ROOT, "build", "libfreehold.so"))
 
 PEERS = {
     "jemalloc": "libjemalloc.so.2",
