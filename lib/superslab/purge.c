@@ -159,7 +159,10 @@ bool purge_is_needed(void) {
 
 static uint64_t pause(void) {
     uint64_t step = config.decay / DECAY_STEPS;
-    step = fruitless < DECAY_STEPS ? step : fruitless < 4 * DECAY_STEPS ? 4 * step : 4 * config.decay;
+    if (fruitless >= 4ul * DECAY_STEPS)
+        step = 4 * config.decay; /* the kernel does not take it, as where memory is locked */
+    else if (fruitless >= DECAY_STEPS)
+        step *= 4;
     return step == 0 ? 1 : step;
 }
 

@@ -36,6 +36,7 @@ static void start(void) {
     require(atomic_load(&housekeeper_word) != HOUSEKEEPER_NONE);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): as pthread_create */
 static int refuse(pthread_t *id, const pthread_attr_t *attributes, void *(*function)(void *),
                   void *argument) {
     (void)id, (void)attributes, (void)function, (void)argument;

@@ -138,15 +138,14 @@ static void what_is_kept_is_bounded_by_what_lived(void **state) {
     for (unsigned i = 0; i < 16; i++)
         fresh[i] = take(2 * GRANULE, &dirty);
     assert_int_equal(region_used_bytes(), others + 48 * GRANULE);
-    uint64_t before = region_loose_bytes(), most = 0;
+    uint64_t most = 0;
     for (unsigned i = 0; i < 1000 && region_loose_bytes() > 50 / KEEP_SHARE * GRANULE; i++) {
         uint64_t purged = purged_bytes();
         other = take(UNIT, &dirty);
         region_give(&other);
         most = purged_bytes() - purged > most ? purged_bytes() - purged : most;
     }
-    assert_true(before > 50 / KEEP_SHARE * GRANULE && most > 0);
-    assert_in_range(most, 0, 2 * 2 * SLICE_STEP);
+    assert_in_range(most, 0, 4ul * SLICE_STEP);
     assert_in_range(region_loose_bytes(), 0, 50 / KEEP_SHARE * GRANULE);
     for (unsigned i = 0; i < 16; i++)
         region_give(&fresh[i]);

@@ -18,6 +18,7 @@
 #define GRANULE_FREE 0
 #define GRANULE_LIMBO 1
 #define GRANULE_USED 2
+#define GRANULE_HIDDEN 3 /* while it is purged; the code calls that LIMBO, too */
 
 byte free_units[SLOTS]; /* the word of the slot, a set of bits */
 bool is_vacant[SLOTS] = true;
@@ -62,22 +63,29 @@ inline region_give() {
     }
 }
 
+/* A granule that is purged is nobody else's meanwhile. */
 inline granule_purge() {
-#ifdef PURGE_OUTSIDE
-    won = granule == GRANULE_FREE;
+    d_step {
+        won = granule == GRANULE_FREE;
+#ifndef PURGE_OUTSIDE
+        if
+        :: won ->
+            granule = GRANULE_HIDDEN;
+            users++;
+            assert(users == 1)
+        :: else
+        fi
+#endif
+    }
     if
-    :: won -> registry = NONE
+    :: won ->
+        registry = NONE;
+#ifndef PURGE_OUTSIDE
+        region_give()
+#endif
     :: else
     fi;
     won = false
-#else
-    d_step {
-        if
-        :: granule == GRANULE_FREE -> registry = NONE
-        :: else
-        fi
-    }
-#endif
 }
 
 inline superslab_make() {
