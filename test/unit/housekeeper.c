@@ -75,16 +75,20 @@ static void free_one(unsigned kind) {
 }
 
 /* If one wake-up were lost, what is free would stay. */
-static void who_frees_the_first_thing_wakes_it(void *unused) {
-    (void)unused;
+static void wake_it(unsigned rounds) {
     config.decay = 1;
     start();
-    for (unsigned i = 0; i < ROUNDS; i++) {
+    for (unsigned i = 0; i < rounds; i++) {
         require(comes_to(HOUSEKEEPER_ASLEEP));
         require(!purge_is_needed());
         free_one(i % 3);
     }
     require(comes_to(HOUSEKEEPER_ASLEEP) && region_loose_bytes() == 0);
+}
+
+static void who_frees_the_first_thing_wakes_it(void *unused) {
+    (void)unused;
+    wake_it(ROUNDS);
 }
 
 static void *free_some(void *unused) {
@@ -129,7 +133,7 @@ static void it_is_called_for_what_is_too_much(void *unused) {
 static void child_wakes(void *unused) {
     (void)unused;
     require(atomic_load(&housekeeper_word) == HOUSEKEEPER_NONE);
-    who_frees_the_first_thing_wakes_it(NULL);
+    wake_it(10);
 }
 
 static void a_child_has_its_own(void *unused) {
