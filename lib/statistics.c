@@ -13,6 +13,7 @@
 #include "superslab/large.h"
 #include "superslab/limbo.h"
 #include "superslab/purge.h"
+#include "superslab/recent.h"
 #include "superslab/region.h"
 #include "superslab/size_class.h"
 #include "superslab/superslab.h"
@@ -76,7 +77,7 @@ void fh_counters(struct fh_counts *counters) {
         .purged_bytes = purged_bytes(),
         .superslab_bytes = superslabs_now() * SUPERSLAB,
         .huge_bytes = huge_bytes(),
-        .kept_bytes = region_loose_bytes(),
+        .kept_bytes = region_loose_bytes() + recent_bytes(),
         .large_bytes = large_bytes() - sum.kept_runs,
         .used_bytes = used_bytes(&sum),
     };

@@ -63,6 +63,7 @@
 #define REGION_GRANULES 256u /* granules of the largest region: 1 GiB */
 #define RESERVE_SHARE   16u  /* one granule in so many is not for huge blocks when no region can be had */
 #define RESERVE_MOST    4u   /* granules: of those, at most */
+#define RECENT_BLOCKS   16u  /* huge blocks that were freed last */
 #define HUGE_MAX        (512ul << 20) /* bytes: above it a block has a mapping of its own */
 #define KEEP_SHARE      5u            /* kept beyond what has lived lately: one part in so many of it */
 #define MOVE_EDGES      256u          /* places at which a mapping begins that pages were moved to */

@@ -161,13 +161,20 @@ static void *allocate_run(size_t size) {
     return slab->run.start;
 }
 
+/* A block that is kept for such a use. */
+static void *allocate_kept(size_t size, size_t alignment) {
+    if (size <= SMALL_MAX || thread.arena == &empty_arena)
+        return NULL;
+    if (size <= LARGE_MAX && alignment <= UNIT)
+        return allocate_run(size);
+    return size <= HUGE_MAX && alignment <= GRANULE ? huge_take_recent(size) : NULL;
+}
+
 void *arena_allocate(size_t size, size_t alignment, bool *zero) {
-    void *block = NULL;
-    if (size > SMALL_MAX && size <= LARGE_MAX && alignment <= UNIT && thread.arena != &empty_arena) {
+    void *block = allocate_kept(size, alignment);
+    if (likely(block != NULL)) {
         *zero = false;
-        block = allocate_run(size);
-        if (likely(block != NULL))
-            return block;
+        return block;
     }
     if (size <= PTRDIFF_MAX && alignment <= PTRDIFF_MAX - size) {
         int error = errno;

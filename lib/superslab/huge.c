@@ -4,87 +4,47 @@
 #include <errno.h>
 
 #include "../os.h"
-#include "pool.h"
+#include "place.h"
+#include "recent.h"
 #include "region.h"
 #include "registry.h"
 #include "space.h"
 
-static struct pool pool = {.size = sizeof(struct huge)};
-static struct slab freed = {.owner = OWNER_FREE}; /* what is registered where a huge block was freed */
-static _Atomic uint64_t live;                     /* bytes */
-static _Atomic bool cannot_move;                  /* the kernel does not move pages */
+static _Atomic bool cannot_move; /* the kernel does not move pages */
 
 uint64_t huge_bytes(void) {
-    return atomic_load_explicit(&live, memory_order_relaxed);
+    return placed_bytes() - recent_bytes();
 }
 
 static size_t round_up(size_t size, size_t unit) {
     return (size + unit - 1) & ~(unit - 1);
 }
 
-static void granules_set(const char *base, size_t length, struct slab *slab) {
-    for (size_t offset = 0; offset < length; offset += GRANULE)
-        registry_set(base + offset, slab);
-}
-
-static char *map(size_t length, size_t alignment) {
-    if (!space_take(length))
-        return NULL;
-    char *base = os_map_aligned(length, alignment);
-    if (base != NULL && registry_prepare(base, length))
-        return base;
-    if (base != NULL)
-        os_unmap(base, length);
-    space_give(length);
-    return NULL;
-}
-
-static void unmap(char *base, size_t length) {
-    os_unmap(base, length);
-    space_give(length);
-}
-
-/* Address space for a block. */
-static bool place_take(struct huge *huge, size_t length, size_t alignment, bool *zero) {
-    uint64_t dirty = 0;
-    bool is_alone = length > HUGE_MAX || alignment > HUGE_MAX;
-    huge->granules = (struct granules){.region = NULL};
-    if (is_alone)
-        huge->base = map(length, alignment);
-    else
-        huge->base = region_take(length, alignment, &huge->granules, &dirty)
-                         ? granules_address(&huge->granules)
-                         : NULL;
-    huge->length = length;
-    *zero = dirty == 0;
-    return huge->base != NULL;
-}
-
-static void place_give(const struct huge *huge) {
-    if (huge->granules.region != NULL) {
-        granules_set(huge->base, huge->length, &freed);
-        region_give(&huge->granules);
-    } else {
-        granules_set(huge->base, huge->length, NULL);
-        unmap(huge->base, huge->length);
-    }
-}
-
 void *huge_take(size_t size, size_t alignment, bool *zero) {
     size_t length = round_up(size, UNIT);
-    struct huge *huge = pool_take(&pool);
+    recent_flush();
+    struct huge *huge = huge_describe();
     if (huge == NULL)
         return NULL;
     if (!place_take(huge, length, alignment < GRANULE ? GRANULE : alignment, zero)) {
-        pool_give(&pool, huge);
+        huge_forget(huge);
         return NULL;
     }
     char *base = huge->base;
-    atomic_fetch_add_explicit(&live, length, memory_order_relaxed);
+    placed_add(length);
     /* Release; partner: huge_give. */
     atomic_store_explicit(&huge->slab.owner, OWNER_HUGE, memory_order_release);
-    granules_set(base, length, &huge->slab);
+    place_register(base, length, &huge->slab);
     return base;
+}
+
+void *huge_take_recent(size_t size) {
+    struct huge *huge = recent_take(round_up(size, UNIT));
+    if (huge == NULL)
+        return NULL;
+    /* Release; partner: huge_give. */
+    atomic_store_explicit(&huge->slab.owner, OWNER_HUGE, memory_order_release);
+    return huge->base;
 }
 
 /* A huge block is never looked into but by its user, and its descriptor is recycled as one: so there is
@@ -94,9 +54,8 @@ bool huge_give(struct huge *huge) {
     if (!atomic_compare_exchange_strong_explicit(&huge->slab.owner, &owner, OWNER_FREE, memory_order_acquire,
                                                  memory_order_relaxed))
         return false;
-    atomic_fetch_sub_explicit(&live, huge->length, memory_order_relaxed);
-    place_give(huge);
-    pool_give(&pool, huge);
+    if (!recent_keep(huge))
+        huge_release(huge);
     return true;
 }
 
@@ -118,10 +77,10 @@ static bool huge_move(struct huge *huge, size_t length) {
         !place_take(&to, length, GRANULE, &zero))
         return false;
     if (is_alone) /* before it is unmapped, for whoever maps it next registers there */
-        granules_set(from.base, from.length, NULL);
+        place_register(from.base, from.length, NULL);
     int error = os_move(from.base, from.length, to.base, !is_alone);
     if (error != 0) {
-        granules_set(from.base, from.length, &huge->slab);
+        place_register(from.base, from.length, &huge->slab);
         move_failed(&to, from.length, error);
         return false;
     }
@@ -147,6 +106,7 @@ static bool mapping_grow(const struct huge *huge, size_t length) {
 
 static bool huge_grow(struct huge *huge, size_t length) {
     bool is_alone = huge->granules.region == NULL;
+    recent_flush();
     bool in_place =
         is_alone ? mapping_grow(huge, length) : length <= HUGE_MAX && region_extend(&huge->granules, length);
     return in_place || huge_move(huge, length);
@@ -154,8 +114,10 @@ static bool huge_grow(struct huge *huge, size_t length) {
 
 static bool huge_shrink(struct huge *huge, size_t length) {
     size_t end = round_up(length, GRANULE), before = huge->length;
-    if (end < before)
-        granules_set(huge->base + end, before - end, huge->granules.region != NULL ? &freed : NULL);
+    if (end < before && huge->granules.region != NULL)
+        place_register_freed(huge->base + end, before - end);
+    else if (end < before)
+        place_register(huge->base + end, before - end, NULL);
     if (huge->granules.region != NULL)
         region_shorten(&huge->granules, length);
     else if (os_unmap(huge->base + length, before - length))
@@ -170,7 +132,7 @@ void *huge_resize(struct huge *huge, size_t size) {
     if (length > before ? !huge_grow(huge, length) : length < before && !huge_shrink(huge, length))
         return NULL;
     huge->length = length;
-    granules_set(huge->base, length, &huge->slab);
-    atomic_fetch_add_explicit(&live, length - before, memory_order_relaxed);
+    place_register(huge->base, length, &huge->slab);
+    placed_add(length - before);
     return huge->base;
 }

@@ -16,6 +16,9 @@ static inline struct huge *huge_of(struct slab *slab) {
  * if there is no memory. */
 void *huge_take(size_t size, size_t alignment, bool *zero);
 
+/* One that was freed lately, if there is one of that length; else NULL. */
+void *huge_take_recent(size_t size);
+
 /* Frees a huge block. false if another thread has freed it meanwhile. */
 bool huge_give(struct huge *huge);
 

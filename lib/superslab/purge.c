@@ -10,6 +10,7 @@
 #include "decay.h"
 #include "housekeeper.h"
 #include "limbo.h"
+#include "recent.h"
 #include "region.h"
 #include "superslab.h"
 
@@ -150,11 +151,12 @@ static bool slots_are_pending(void) {
 /* Under purge_lock. Says whether it has come to the end of what is due. */
 static bool purge(const struct slice *slice) {
     bool slots_done = slots_purge(slice);
+    recent_flush();
     return region_purge(slice) && slots_done;
 }
 
 bool purge_is_needed(void) {
-    return slots_are_pending() || limbo_is_pending() || region_is_pending();
+    return slots_are_pending() || recent_is_pending() || limbo_is_pending() || region_is_pending();
 }
 
 static uint64_t pause(void) {
@@ -242,6 +244,7 @@ void purge_all(void) {
     slots_purge(&slice);
     lock_give(&purge_lock);
     limbo_empty_all();
+    recent_flush();
     lock_take(&purge_lock);
     region_purge(&slice);
     lock_give(&purge_lock);

@@ -5,6 +5,7 @@
 #include "../os.h"
 #include "huge_page.h"
 #include "limbo.h"
+#include "recent.h"
 #include "region.h"
 #include "registry.h"
 
@@ -55,6 +56,7 @@ static uint64_t part_take(struct superslab *superslab, unsigned least) {
 
 /* Says which units there are. */
 static uint64_t place_take(struct superslab *superslab, unsigned least, uint64_t *dirty) {
+    recent_flush();
     if (region_take_one(&superslab->granules, dirty)) {
         superslab->base = granules_address(&superslab->granules);
         advise(superslab);

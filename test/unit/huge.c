@@ -4,6 +4,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "config.h"
@@ -11,6 +12,7 @@
 #include "os.h"
 #include "superslab/huge.h"
 #include "superslab/purge.h"
+#include "superslab/recent.h"
 #include "superslab/region.h"
 #include "superslab/registry.h"
 #include "superslab/superslab.h"
@@ -142,6 +144,7 @@ static void granules_are_used_again_in_other_sizes(void **state) {
     char *base = whole->base;
     mark(whole);
     assert_true(huge_give(whole));
+    recent_flush();
     assert_int_equal(region_loose_bytes(), 24 * MIB);
     struct huge *first = take(16 * MIB, &zero);
     assert_false(zero);
@@ -167,7 +170,59 @@ static void a_huge_block_is_freed_once(void **state) {
     assert_true(huge_give(huge));
     assert_false(huge_give(huge));
     assert_int_equal(bytes - huge_bytes(), 9 * MIB);
-    assert_int_equal(region_loose_bytes(), 9 * MIB);
+    purge_all();
+    assert_int_equal(bytes - huge_bytes(), 9 * MIB);
+    assert_int_equal(region_loose_bytes(), 0);
+}
+
+static void what_was_freed_last_serves_its_length_as_it_is(void **state) {
+    enum { BLOCKS = RECENT_BLOCKS + 2 };
+    void *blocks[BLOCKS];
+    (void)state;
+    purge_all();
+    for (unsigned i = 0; i < BLOCKS; i++)
+        blocks[i] = fh_malloc(3 * MIB);
+    uint64_t used = region_used_bytes();
+    for (unsigned i = 0; i < BLOCKS; i++)
+        fh_free(blocks[i]);
+    assert_int_equal(recent_bytes(), RECENT_BLOCKS * 3 * MIB);
+    assert_int_equal(huge_bytes(), 0);
+    assert_int_equal(used - region_used_bytes(), 2 * 3 * MIB);
+    for (unsigned i = 0; i < RECENT_BLOCKS; i++)
+        assert_non_null(blocks[i] = fh_malloc(3 * MIB - i));
+    assert_int_equal(recent_bytes(), 0);
+    assert_int_equal(huge_bytes(), RECENT_BLOCKS * 3 * MIB);
+    assert_int_equal(used - region_used_bytes(), 2 * 3 * MIB);
+    for (unsigned i = 0; i < RECENT_BLOCKS; i++)
+        fh_free(blocks[i]);
+    purge_all();
+    assert_int_equal(recent_bytes() + region_loose_bytes(), 0);
+}
+
+static void what_was_freed_last_merges_for_another_length(void **state) {
+    (void)state;
+    char *first = fh_malloc(4 * MIB), *second = fh_malloc(4 * MIB);
+    fh_free(first);
+    fh_free(second);
+    assert_int_equal(recent_bytes(), 8 * MIB);
+    char *both = fh_malloc(8 * MIB);
+    assert_ptr_equal(both, first < second ? first : second);
+    assert_int_equal(recent_bytes(), 0);
+    /* And what is of another length than those that are kept goes back at once. */
+    fh_free(fh_malloc(5 * MIB));
+    assert_int_equal(recent_bytes(), 5 * MIB);
+    fh_free(both);
+    assert_int_equal(recent_bytes(), 5 * MIB);
+    char *zeros = fh_calloc(1, 5 * MIB);
+    assert_int_equal(recent_bytes(), 0);
+    for (size_t offset = 0; offset < 5 * MIB; offset += PAGE)
+        assert_int_equal(zeros[offset], 0);
+    memset(zeros, 1, 5 * MIB);
+    fh_free(zeros);
+    zeros = fh_calloc(1, 5 * MIB);
+    for (size_t offset = 0; offset < 5 * MIB; offset += PAGE)
+        assert_int_equal(zeros[offset], 0);
+    fh_free(zeros);
     purge_all();
 }
 
@@ -319,6 +374,8 @@ int main(void) {
         cmocka_unit_test(a_block_that_cannot_grow_in_place_moves_its_pages),
         cmocka_unit_test(granules_are_used_again_in_other_sizes),
         cmocka_unit_test(a_huge_block_is_freed_once),
+        cmocka_unit_test(what_was_freed_last_serves_its_length_as_it_is),
+        cmocka_unit_test(what_was_freed_last_merges_for_another_length),
         cmocka_unit_test(the_limit_holds_and_nothing_is_lost_at_it),
         cmocka_unit_test(a_very_huge_block_has_a_mapping_of_its_own),
         cmocka_unit_test(who_maps_what_a_block_has_left_stays_registered),
