@@ -109,9 +109,9 @@ struct slab {
         struct run run; /* while owner is OWNER_LARGE, or a thread keeps the run */
     };
     uint8_t unit;            /* constant: index of the first unit in the SuperSlab */
-    _Atomic uint32_t posted; /* atomic: in somebody's inbox; 0 -> 1 by the poster, 1 -> 0 by the sweeper */
+    _Atomic uint32_t posted; /* atomic: post_mark in somebody's inbox; set by the poster, 0 by the sweeper */
     ck_stack_t queue;        /* atomic: the remote queue; push by anybody, taken by the owner only */
-    ck_stack_entry_t inbox_link; /* whoever changed posted to 1, until the sweeper has taken it */
+    ck_stack_entry_t inbox_link; /* whoever set posted, until the sweeper has taken it */
 
     struct block *free __attribute__((aligned(64))); /* owner only: the free list */
     uint32_t used;                /* owner only: carved blocks that are not in the free list */
@@ -219,8 +219,8 @@ struct outbox {
                                         not pushed */
 };
 
-/* Frozen: its thread does not exist in this child of a fork. It is treated as one that runs and never looks
- * into its inbox. */
+/* Frozen: its thread does not exist in this child of a fork. Nothing is posted to it; its slabs are claimed
+ * like those without owner, but for what it was editing: see slab_thaw. */
 enum arena_state { ARENA_RUNNING, ARENA_EXITED, ARENA_FROZEN };
 
 /* Counts of events. Each is a counter: its arena's thread writes, anybody reads. */

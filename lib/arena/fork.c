@@ -5,6 +5,7 @@
 #include <sys/single_threaded.h>
 
 #include "../remote/inbox.h"
+#include "../remote/queue.h"
 #include "../superslab/housekeeper.h"
 #include "../superslab/limbo.h"
 #include "../superslab/metadata.h"
@@ -12,13 +13,14 @@
 #include "../superslab/purge.h"
 #include "../superslab/rcu.h"
 #include "../superslab/region.h"
+#include "../superslab/slab.h"
 #include "../superslab/superslab.h"
-#include "../superslab/units.h"
 #include "arena.h"
 #include "arenas.h"
 #include "life.h"
 #include "orphans.h"
 #include "slabs.h"
+#include "thaw.h"
 
 #define FORK_LOCKS 8
 
@@ -93,10 +95,10 @@ static void fork_parent(void) {
         _IO_list_unlock();
 }
 
-/* The other threads are gone, perhaps in the middle of an edit of their slabs: what they own stays theirs, so
- * that nobody claims it, and frees into it still succeed. They may also have left slabs of ours posted that
- * nobody will sweep. */
+/* The other threads are gone, perhaps in the middle of an edit of their slabs, or of a post: nothing is
+ * posted any more. */
 static void freeze_others(void) {
+    post_mark += 1 + (post_mark == UINT32_MAX); /* 0 is none */
     for (struct arena *arena = arenas_first(); arena != NULL; arena = arena->next) {
         if (!inbox_is_empty(arena))
             ck_stack_init(&arena->inbox);
@@ -107,17 +109,17 @@ static void freeze_others(void) {
     limbo_after_fork();
 }
 
-static void notify_all_slabs(void) {
-    struct arena *arena = arena_enter();
-    rcu_enter(arena);
-    for (uint32_t i = 0, count = slots_count(); i < count; i++) {
-        struct superslab *superslab = atomic_load_explicit(&slot_at(i)->superslab, memory_order_relaxed);
-        for (unsigned unit = 0; superslab != NULL && unit < UNITS; unit++)
-            inbox_after_fork(arena, &superslab->slabs[unit]);
-    }
-    rcu_leave(arena);
+/* Whoever was to tell the thread of a push may be gone. */
+static void drain_own(void) {
+    struct arena *arena = thread.own;
+    if (arena == NULL)
+        return;
+    for (struct slab *slab = arena->won; slab != NULL; slab = slab->won_next)
+        queue_drain_owned(arena, slab);
+    for (struct slab *slab = arena->oldest; slab != NULL; slab = slab->younger)
+        if (queue_drain_owned(arena, slab) != 0)
+            won_add(arena, slab);
     slabs_receive(arena);
-    arena_leave(arena);
 }
 
 static void fork_child(void) {
@@ -129,7 +131,8 @@ static void fork_child(void) {
         return;
     if (_IO_list_resetlock != NULL)
         _IO_list_resetlock();
-    notify_all_slabs();
+    thaw_start();
+    drain_own();
 }
 
 void arena_prepare_fork(void) {

@@ -17,6 +17,7 @@
 #include "late.h"
 #include "runs.h"
 #include "slabs.h"
+#include "thaw.h"
 
 static pthread_key_t exit_key; /* arenas_lock, until has_begun */
 static bool has_exit_key;      /* likewise */
@@ -163,6 +164,9 @@ void arena_trim(void) {
         runs_flush();
     }
     slabs_exchange(arena);
+    while (thaw_some(arena)) {
+        /* All that a fork has left. */
+    }
     slabs_give_up_empty(arena);
     arena_leave(arena);
 }

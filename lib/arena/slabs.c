@@ -11,6 +11,7 @@
 #include "cache.h"
 #include "orphans.h"
 #include "slab_list.h"
+#include "thaw.h"
 
 /* Slabs that are let go together. */
 struct leaving {
@@ -70,7 +71,7 @@ static void give_up(struct arena *arena, struct slab *slab) {
     counter_add(&arena->counters.slabs_freed, 1);
     slab_close(slab);
     fence_store_load(); /* partner: the fence in post */
-    if (atomic_load_explicit(&slab->posted, memory_order_relaxed) != 0)
+    if (atomic_load_explicit(&slab->posted, memory_order_relaxed) == post_mark)
         arena->called = true;
     slab_give_units(slab);
 }
@@ -85,7 +86,7 @@ static void release_all(struct arena *arena, struct leaving *leaving) {
         slab_release(leaving->slabs[i]);
     fence_store_load(); /* partners: the fences in push and post */
     for (unsigned i = 0; i < leaving->count; i++)
-        if (atomic_load_explicit(&leaving->slabs[i]->posted, memory_order_relaxed) != 0)
+        if (atomic_load_explicit(&leaving->slabs[i]->posted, memory_order_relaxed) == post_mark)
             arena->called = true;
     rcu_leave(arena);
     leaving->count = 0;
@@ -228,7 +229,10 @@ struct slab *slabs_find(struct arena *arena, unsigned class) {
 }
 
 struct slab *slabs_make(struct arena *arena, unsigned class) {
-    struct slab *slab = slab_make(arena, class);
+    struct slab *slab = NULL;
+    if (unlikely(thaw_is_due()) && thaw_some(arena) && (slab = slabs_find(arena, class)) != NULL)
+        return slab;
+    slab = slab_make(arena, class);
     if (slab == NULL)
         return NULL;
     counter_add(&arena->counters.slabs_taken, 1);

@@ -2,6 +2,7 @@
 #include "inbox.h"
 
 #include "../superslab/rcu.h"
+#include "../superslab/slab.h"
 #include "queue.h"
 
 static void won_link(struct arena *arena, struct slab *slab, enum slab_won why) {
@@ -35,9 +36,9 @@ static struct slab *slab_of_link(ck_stack_entry_t *link) {
 static void sweep(struct arena *arena, struct arena *of);
 
 static void post(struct arena *arena, struct arena *to, struct slab *slab) {
-    /* Acquire and release; partner: the exchange in settle. Seeing 1 here, we know that the sweeper who
-     * changes it to 0 looks at the queue after what we pushed. */
-    if (atomic_exchange_explicit(&slab->posted, 1, memory_order_acq_rel) != 0)
+    /* Acquire and release; partner: the exchange in settle. Seeing the mark here, we know that the sweeper
+     * who changes it to 0 looks at the queue after what we pushed. */
+    if (atomic_exchange_explicit(&slab->posted, post_mark, memory_order_acq_rel) == post_mark)
         return;
     ck_pr_fence_release(); /* release; partner: the exchange in sweep */
     ck_stack_push_upmc(&to->inbox, &slab->inbox_link);
@@ -55,6 +56,11 @@ void inbox_notify(struct arena *arena, struct slab *slab) {
     if (owner == OWNER_NONE) {
         /* Else another claims it, and drains it after the claim. */
         if (!slab_claim(slab, arena))
+            return;
+        won_claim(arena, slab, 0);
+        owner = arena;
+    } else if (unlikely(arena_is_frozen(owner))) {
+        if (!slab_thaw(slab, owner, arena))
             return;
         won_claim(arena, slab, 0);
         owner = arena;
@@ -87,10 +93,8 @@ static void sweep(struct arena *arena, struct arena *of) {
 }
 
 void inbox_after_fork(struct arena *arena, struct slab *slab) {
-    /* Written only where it changes: the child shares its memory with the parent until it writes. */
-    if (atomic_load_explicit(&slab->posted, memory_order_relaxed) != 0)
-        atomic_store_explicit(&slab->posted, 0, memory_order_relaxed);
-    if (!queue_is_empty(slab))
+    struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
+    if (arena_is_frozen(owner) || (owner == OWNER_NONE && !queue_is_empty(slab)))
         inbox_notify(arena, slab);
 }
 

@@ -10,6 +10,7 @@
 #define FREEHOLD_INBOX_H
 
 #include "../types.h"
+#include "queue.h"
 
 /* After a push to slab's remote queue, or when a sweep found the queue not empty: sees to it that somebody
  * will drain it. Claims the slab for arena if it has no owner, else posts it to its owner. In a read
@@ -19,8 +20,8 @@ void inbox_notify(struct arena *arena, struct slab *slab);
 /* Takes all of the arena's inbox. In no read section. */
 void inbox_sweep(struct arena *arena);
 
-/* In the child of a fork, with all inboxes made empty, for every slab: who posted it, or swept the inbox that
- * it was in, may be gone. */
+/* In the child of a fork, at leisure, for every slab: it may belong to a thread that is gone, or to nobody,
+ * with a queue that was not looked at. In a read section. */
 void inbox_after_fork(struct arena *arena, struct slab *slab);
 
 static inline bool inbox_is_empty(const struct arena *arena) {

@@ -2,6 +2,11 @@
 #include "queue.h"
 
 #include "../report.h"
+#include "../superslab/registry.h"
+#include "../superslab/slab.h"
+
+struct arena lost_arena;
+bool some_are_frozen;
 
 bool slab_claim(struct slab *slab, struct arena *arena) {
     struct arena *none = OWNER_NONE;
@@ -12,6 +17,29 @@ bool slab_claim(struct slab *slab, struct arena *arena) {
     /* Between the claim and the look at the queue; partner: the fence in push. Either we find the batch, or
      * its pusher, who fails to claim, finds us. */
     fence_atomic_load();
+    return true;
+}
+
+/* The threads of a parent go on while the kernel copies it, but the child sees all that one of them stored
+ * before some moment, and nothing that it stored after that. So if the list and the counters agree, that
+ * moment was in no edit, or blocks that it was about to take or to give are in neither: they count as used
+ * for ever. It is claimed first, for nobody else may edit it while we look. */
+bool slab_thaw(struct slab *slab, struct arena *frozen, struct arena *arena) {
+    if (frozen == &lost_arena ||
+        !atomic_compare_exchange_strong_explicit(&slab->owner, &frozen, arena, memory_order_acquire,
+                                                 memory_order_relaxed))
+        return false;
+    fence_atomic_load(); /* as in slab_claim */
+    if (!slab_is_whole(slab)) {
+        atomic_store_explicit(&slab->owner, &lost_arena, memory_order_release);
+        arena->called = true; /* it may have been posted to us meanwhile */
+        return false;
+    }
+    registry_own(slab, NULL);
+    registry_classify(slab, slab->class); /* it may have been new */
+    slab->won = WON_NOT;
+    if (slab->place != PLACE_ORPHANS)
+        slab->place = PLACE_NONE; /* the lists that it was in are nobody's */
     return true;
 }
 

@@ -19,6 +19,21 @@ static inline void queue_push_mp(struct slab *slab, struct batch *batch) {
 /* Claims a slab without owner for arena. */
 bool slab_claim(struct slab *slab, struct arena *arena);
 
+/* Who owns what cannot be thawed; frozen for ever. */
+extern struct arena lost_arena;
+
+/* Whether something is frozen at all: only in the child of a fork. Written while that has one thread. */
+extern bool some_are_frozen;
+
+static inline bool arena_is_frozen(const struct arena *owner) {
+    return unlikely(some_are_frozen) && owner > OWNER_HUGE &&
+           atomic_load_explicit(&owner->state, memory_order_relaxed) == ARENA_FROZEN;
+}
+
+/* Claims a slab of a frozen arena for arena; false if another does, or if it was being edited at the fork:
+ * then it is lost. */
+bool slab_thaw(struct slab *slab, struct arena *frozen, struct arena *arena);
+
 /* Releases a slab of mine. In a read section: afterwards nothing else pins it. The caller fences before it
  * looks at posted. */
 void slab_release(struct slab *slab);

@@ -7,6 +7,7 @@
 #include "housekeeper.h"
 #include "rcu.h"
 #include "region.h"
+#include "slab.h"
 
 pthread_mutex_t limbo_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -64,7 +65,7 @@ bool limbo_is_pending(void) {
 static bool has_posted_slab(const struct superslab *superslab) {
     for (unsigned i = 0; i < UNITS; i++)
         /* Acquire; partner: the sweeper that clears it. */
-        if (atomic_load_explicit(&superslab->slabs[i].posted, memory_order_acquire) != 0)
+        if (atomic_load_explicit(&superslab->slabs[i].posted, memory_order_acquire) == post_mark)
             return true;
     return false;
 }
@@ -122,7 +123,4 @@ void limbo_after_fork(void) {
     atomic_store_explicit(&is_pending, true, memory_order_relaxed);
     put_back(&leaving, &first_round);
     put_back(&leaving, &second_round);
-    for (struct superslab *superslab = leaving; superslab != NULL; superslab = superslab->next)
-        for (unsigned i = 0; i < UNITS; i++)
-            atomic_store_explicit(&superslab->slabs[i].posted, 0, memory_order_relaxed);
 }

@@ -7,6 +7,8 @@
 #include "superslab.h"
 #include "units.h"
 
+uint32_t post_mark = 1;
+
 /* Slabs start at different cache lines, so that the first blocks of many slabs do not fight for the same
  * sets. The offset keeps the alignment that the block size has by itself. */
 static size_t start_offset(const struct slab *slab, size_t block_size) {
@@ -117,14 +119,28 @@ bool slab_holds_block(const struct slab *slab, const void *address) {
     return offset < (size_t)slab->capacity * slab->block_size && offset % slab->block_size == 0;
 }
 
+static bool slab_has_carved(const struct slab *slab, const struct block *block) {
+    return slab_holds_block(slab, block) &&
+           (size_t)((const char *)block - slab->start) / slab->block_size < slab->carved;
+}
+
+bool slab_is_whole(const struct slab *slab) {
+    uint32_t left = slab->carved - slab->used;
+    if (slab->used > slab->carved || slab->carved > slab->capacity)
+        return false;
+    for (const struct block *block = slab->free; block != NULL; block = block->next, left--)
+        if (left == 0 || !slab_has_carved(slab, block))
+            return false;
+    return left == 0;
+}
+
 void slab_check(const struct slab *slab) {
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     if (slab->used > slab->carved || slab->carved > slab->capacity)
         report_invariant("used <= carved <= capacity", slab->start, slab, owner);
     uint32_t count = 0;
     for (const struct block *block = slab->free; block != NULL; block = block->next) {
-        if (!slab_holds_block(slab, block) ||
-            (size_t)((const char *)block - slab->start) / slab->block_size >= slab->carved)
+        if (!slab_has_carved(slab, block))
             report_invariant("the free list holds carved blocks of the slab only", block, slab, owner);
         if (++count > slab->carved - slab->used)
             break;

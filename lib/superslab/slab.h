@@ -6,6 +6,10 @@
 
 #include "../types.h"
 
+/* What posted of a slab holds while it is in an inbox. Another number in the child of a fork, so that nothing
+ * is posted there. */
+extern uint32_t post_mark;
+
 /* A chain of blocks, linked through next. */
 struct chain {
     struct block *first;
@@ -51,5 +55,9 @@ bool slab_holds_block(const struct slab *slab, const void *address);
 
 /* Checks the free list and the counters of a slab of mine, and stops the process if they are broken. */
 void slab_check(const struct slab *slab);
+
+/* Whether the free list and the counters agree, of a slab whose last owner may be in the middle of an edit
+ * for ever. */
+bool slab_is_whole(const struct slab *slab);
 
 #endif

@@ -249,6 +249,56 @@ static void fork_with_early_handlers(void) {
     REQUIRE(atomic_load(&handler_calls) >= (size_t)2 * FEW_FORKS);
 }
 
+#define HEAP   4800 /* blocks that a thread leaves to its child */
+#define LEAVE  4    /* threads that do */
+#define ROUNDS 10
+
+static void *heap[LEAVE][HEAP];
+static pthread_barrier_t is_filled;
+
+/* Of its own slabs, as they are no more than its share of memory. */
+static void *fill_heap(void *argument) {
+    void **blocks = argument;
+    for (size_t i = 0; i < HEAP; i++) {
+        blocks[i] = malloc(sizes[i % 4]);
+        memset(blocks[i], 1, sizes[i % 4]);
+    }
+    pthread_barrier_wait(&is_filled);
+    for (;;) {
+        pause();
+    }
+    return NULL;
+}
+
+/* Every other block anew, again and again. */
+static void renew_heap(void) {
+    size_t early = resident_bytes();
+    for (size_t round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < LEAVE * HEAP; i++) {
+            void **block = &heap[i % LEAVE][i / LEAVE];
+            if ((i / LEAVE + round) % 2) {
+                free(*block);
+                *block = malloc(sizes[i / LEAVE % 4]);
+                memset(*block, 2, sizes[i / LEAVE % 4]);
+            }
+        }
+    }
+    probe_write(STDOUT_FILENO, "%zu KiB at first, %zu at last\n", early / KIB, resident_bytes() / KIB);
+    REQUIRE(resident_bytes() < early + early / 8);
+    check_invariants();
+}
+
+/* A child that lives long does not grow: what it frees of the vanished threads' blocks it uses again. */
+static void fork_and_renew(void) {
+    pthread_t thread;
+    REQUIRE(pthread_barrier_init(&is_filled, NULL, LEAVE + 1) == 0);
+    for (size_t i = 0; i < LEAVE; i++) {
+        REQUIRE(pthread_create(&thread, NULL, fill_heap, heap[i]) == 0);
+    }
+    pthread_barrier_wait(&is_filled);
+    fork_child(renew_heap);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -274,10 +324,15 @@ static bool run_case(const char *name) {
 
 int main(int argc, char **argv) {
     pthread_t busy[BUSY_THREADS];
+    REQUIRE(argc == 2);
+    if (strcmp(argv[1], "renew") == 0) {
+        fork_and_renew();
+        return 0;
+    }
     for (uintptr_t i = 0; i < BUSY_THREADS; i++) {
         REQUIRE(pthread_create(&busy[i], NULL, allocate_all_the_time, (void *)(i + 1)) == 0);
     }
-    REQUIRE(argc == 2 && run_case(argv[1]));
+    REQUIRE(run_case(argv[1]));
     atomic_store(&stop, true);
     for (int i = 0; i < BUSY_THREADS; i++) {
         REQUIRE(pthread_join(busy[i], NULL) == 0);

@@ -134,10 +134,21 @@ static void free_node(struct rcu_head *head) {
     atomic_fetch_add(&freed, 1);
 }
 
+/* Who waits is no reader meanwhile; a reader of qsbr has to say so. */
+static void take_lock(void) {
+#ifdef FLAVOUR_qsbr
+    rcu_thread_offline();
+#endif
+    pthread_mutex_lock(&lock);
+#ifdef FLAVOUR_qsbr
+    rcu_thread_online();
+#endif
+}
+
 static void replace(void) {
     struct node *node = malloc(sizeof(*node));
     block_fill(node->contents, sizeof(node->contents), 1);
-    pthread_mutex_lock(&lock);
+    take_lock();
     struct node *old = rcu_xchg_pointer(&current, node);
     if (old) {
         call_rcu(&old->head, free_node); /* whole, as far as a fork can see */

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The child of a fork of several threads: what the others owned is frozen, takes frees, and is never claimed.
+ * The child of a fork of several threads: what the others owned is frozen, and claimed where it is whole.
  */
 #include "check.h"
 
 #include "arena/arenas.h"
+#include "arena/slabs.h"
+#include "arena/thaw.h"
 #include "child.h"
 #include "freehold.h"
+#include "remote/queue.h"
 #include "require.h"
 #include "superslab/purge.h"
 #include "superslab/registry.h"
+#include "superslab/slab.h"
 
 #define SIZE   272
 #define BLOCKS 600
@@ -69,34 +73,36 @@ static void others_are_frozen(void **state) {
     family_end(&family);
 }
 
+static unsigned count_owned(const struct blocks *blocks, const struct arena *owner) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < blocks->count; i++)
+        count += atomic_load(&registry_find(blocks->at[i])->owner) == owner;
+    return count;
+}
+
+/* What is freed into frozen slabs is handed out again, and nothing else is taken for it. */
 static void free_frozen(void *argument) {
     struct family *family = argument;
-    struct arena *other = family->other.locals->own;
-    trim(NULL); /* what is in the outbox from before does not count */
-    uint64_t claims = thread.own->counters.claims, frees = thread.own->counters.remote_frees;
     void *at[BLOCKS];
-    struct blocks more = {.size = SIZE, .count = BLOCKS, .at = at};
-    struct slab *slabs[BLOCKS];
-    for (unsigned i = 0; i < BLOCKS; i++)
-        slabs[i] = registry_find(family->others.at[i]);
-    free_blocks(&family->others);
+    struct blocks more = {.size = SIZE, .count = BLOCKS / 2, .at = at};
     trim(NULL);
-    require(thread.own->counters.remote_frees - frees == BLOCKS);
+    uint64_t claims = thread.own->counters.claims, taken = thread.own->counters.slabs_taken;
+    for (unsigned i = 0; i < BLOCKS; i += 2)
+        fh_free(family->others.at[i]); /* no slab becomes empty */
+    slabs_exchange(thread.own);
+    require(thread.own->counters.claims > claims);
     for (unsigned round = 0; round < 3; round++) {
         allocate_blocks(&more);
-        for (unsigned i = 0; i < BLOCKS; i++)
-            require(atomic_load(&registry_find(more.at[i])->owner) == thread.own);
         free_blocks(&more);
-        trim(NULL);
-        purge_all();
+        slabs_exchange(thread.own);
     }
-    for (unsigned i = 0; i < BLOCKS; i++)
-        require(atomic_load(&slabs[i]->owner) == other);
-    require(thread.own->counters.claims == claims);
+    require(thread.own->counters.slabs_taken == taken);
+    trim(NULL);
+    purge_all();
     fh_check();
 }
 
-static void frees_into_frozen_slabs_succeed_and_claim_nothing(void **state) {
+static void frees_into_frozen_slabs_thaw_them(void **state) {
     static struct family family;
     struct child child;
     (void)state;
@@ -104,6 +110,68 @@ static void frees_into_frozen_slabs_succeed_and_claim_nothing(void **state) {
     child_run(&child, free_frozen, &family);
     assert_true(child_returned(&child));
     family_end(&family);
+}
+
+/* One that needs memory, and frees nothing, finds what is free in frozen slabs. */
+static void look_for_frozen(void *argument) {
+    struct family *family = argument;
+    struct arena *other = family->other.locals->own;
+    require(thaw_is_due() && count_owned(&family->others, other) == BLOCKS);
+    while (thaw_is_due())
+        if (fh_malloc(SIZE) == NULL)
+            abort();
+    require(count_owned(&family->others, other) == 0);
+    fh_check();
+}
+
+static void who_needs_memory_looks_at_frozen_slabs(void **state) {
+    static struct family family;
+    struct child child;
+    (void)state;
+    family_start(&family);
+    child_run(&child, look_for_frozen, &family);
+    assert_true(child_returned(&child));
+    assert_false(thaw_is_due());
+    family_end(&family);
+}
+
+/* A slab whose owner was between two stores of an edit takes frees, and is never used again. */
+static void inherit(void *argument);
+
+static void lose_edited(void *argument) {
+    struct family *family = argument;
+    struct slab *edited = registry_find(family->others.at[0]);
+    trim(NULL);
+    require(atomic_load(&edited->owner) == &lost_arena);
+    require(count_owned(&family->others, &lost_arena) < BLOCKS);
+    free_blocks(&family->others);
+    trim(NULL);
+    require(atomic_load(&edited->owner) == &lost_arena && !queue_is_empty(edited));
+    inherit(family);
+}
+
+static void what_was_being_edited_is_lost(void **state) {
+    static struct family family;
+    struct child child;
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        family_start(&family);
+        struct slab *edited = registry_find(family.others.at[0]);
+        struct block *free = edited->free;
+        uint32_t used = edited->used, carved = edited->carved;
+        if (i == 0)
+            edited->used--;
+        else if (i == 1)
+            edited->free = family.others.at[0]; /* of whose link nothing is known */
+        else
+            edited->carved--;
+        child_run(&child, lose_edited, &family);
+        assert_true(child_returned(&child));
+        edited->used = used;
+        edited->free = free;
+        edited->carved = carved;
+        family_end(&family);
+    }
 }
 
 static void inherit(void *argument) {
@@ -139,7 +207,7 @@ static void drain_after_fork(void *argument) {
     struct family *family = argument;
     struct slab *slab = registry_find(family->mine.at[0]);
     trim(NULL);
-    require(atomic_load(&slab->posted) == 0 && slab->queue.head == NULL);
+    require(atomic_load(&slab->posted) != post_mark && slab->queue.head == NULL);
     require(atomic_load(&slab->owner) == OWNER_FREE);
 }
 
@@ -158,7 +226,8 @@ static void what_was_posted_before_the_fork_is_drained_after_it(void **state) {
     family_end(&family);
 }
 
-TESTS(cmocka_unit_test(others_are_frozen),
-      cmocka_unit_test(frees_into_frozen_slabs_succeed_and_claim_nothing),
+TESTS(cmocka_unit_test(others_are_frozen), cmocka_unit_test(frees_into_frozen_slabs_thaw_them),
+      cmocka_unit_test(who_needs_memory_looks_at_frozen_slabs),
+      cmocka_unit_test(what_was_being_edited_is_lost),
       cmocka_unit_test(the_child_goes_on_with_its_own_and_with_orphans),
       cmocka_unit_test(what_was_posted_before_the_fork_is_drained_after_it))

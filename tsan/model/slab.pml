@@ -7,7 +7,8 @@
  *   rcu_enter, rcu_leave   a read section of the thread
  *   units_give             what becomes of the units of an empty slab
  * and STORE_BUFFERS if stores are to become visible late, COARSE if an edit and what is done under a lock are
- * one step, as release.pml shows that they may be. It includes inbox.pml afterwards. A process has `me`, its
+ * one step, as release.pml shows that they may be; FINE if an edit is one step for each store, and slabs of
+ * frozen arenas are thawed. It includes inbox.pml afterwards. A process has `me`, its
  * arena, and REGISTERS. Each step has one access to what threads share.
  */
 #define NONE 0
@@ -113,28 +114,36 @@ inline edit_end() {
     }
 }
 
+/* The two stores of an edit, in any order: the compiler may choose. */
+#ifdef FINE
+#define EDIT(one, other)                                                                                     \
+    if                                                                                                       \
+    :: one;                                                                                                  \
+        other                                                                                                \
+    :: other;                                                                                                \
+        one                                                                                                  \
+    fi
+#else
+#define EDIT(one, other) d_step { one; other }
+#endif
+
+#ifdef COUNT_AT_PUSH
+#define COUNT_AT_ADD(blocks) 0
+#else
+#define COUNT_AT_ADD(blocks) COUNT(blocks)
+#endif
+
 inline free_list_add(blocks) {
     edit_begin();
-    d_step {
-        assert((free_list & (blocks)) == 0);
-        free_list = free_list | (blocks);
-#ifndef COUNT_AT_PUSH
-        used = used - COUNT(blocks)
-#endif
-    }
+    assert((free_list & (blocks)) == 0);
+    EDIT(free_list = free_list | (blocks), used = used - COUNT_AT_ADD(blocks));
     edit_end()
 }
-
-#ifdef ADOPT_FROZEN
-#define IS_FROZEN (IS_ARENA(owner) && state[owner] == FROZEN)
-#else
-#define IS_FROZEN false
-#endif
 
 inline slab_claim() {
     d_step {
         touch();
-        claimed = (owner == NONE || IS_FROZEN) && !IS_BEING_CLAIMED;
+        claimed = owner == NONE && !IS_BEING_CLAIMED;
         if
         :: claimed -> owner_store(me)
         :: else
@@ -193,7 +202,7 @@ inline orphans_claim() {
     step {
         mutex_lock(orphans_lock);
         if
-        :: in_orphans || IS_FROZEN -> slab_claim()
+        :: in_orphans -> slab_claim()
         :: else
         fi;
         if
@@ -299,9 +308,12 @@ inline inbox_look() {
     d_step {
         touch();
         seen = owner;
-        target = (IS_ARENA(seen) && seen != me -> seen : NONE)
+        target = (IS_ARENA(seen) && seen != me && state[seen] != FROZEN -> seen : NONE)
     }
     if
+#ifdef FINE
+    :: IS_ARENA(seen) && state[seen] == FROZEN -> slab_thaw()
+#endif
 #ifdef DRAIN_WITHOUT_CLAIM
     :: seen == NONE -> queue_drain_owned()
 #else
