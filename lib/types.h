@@ -208,15 +208,20 @@ struct outbox_group {
     struct slab *slab;
     struct block *first, *last;
     uint32_t count;
-    uint16_t place; /* in group_of */
+    uint16_t place; /* in number_of */
+};
+
+/* All the groups of an outbox that is being pushed. From a pool; who has taken it is its owner. */
+struct outbox_groups {
+    struct outbox_group groups[OUTBOX_BLOCKS]; /* owner only */
+    uint16_t
+        number_of[OUTBOX_TABLE]; /* owner only: a table by slab of groups, from 1 on; all 0 in the pool */
 };
 
 /* Remote frees that wait for each other, in the order in which they came. Made when it is first needed. */
 struct outbox {
-    void *blocks[OUTBOX_BLOCKS];               /* owner only */
-    struct outbox_group groups[OUTBOX_BLOCKS]; /* owner only, while it is pushed */
-    uint16_t group_of[OUTBOX_TABLE]; /* owner only: a table by slab of groups, from 1 on; all 0 while it is
-                                        not pushed */
+    uint32_t places; /* owner only: how many blocks there may be */
+    void *blocks[];  /* owner only */
 };
 
 /* Frozen: its thread does not exist in this child of a fork. Nothing is posted to it; its slabs are claimed
@@ -255,7 +260,7 @@ struct arena {
     uint64_t quotas;        /* owner only: bytes, the sum of the classes' quotas */
     uint64_t tidied;        /* owner only: when it was last tidied, milliseconds */
     int32_t until_tidy;     /* owner only: blocks until the clock is looked at */
-    uint64_t seen[CLASSES]; /* owner only: a digest of each cache at that time */
+    uint32_t seen[CLASSES]; /* owner only: a digest of each cache at that time */
     uint32_t held[CLASSES]; /* owner only: blocks that a cache and its spare one hold, at most */
     struct reader reader;   /* see there */
     struct counters counters;

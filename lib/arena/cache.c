@@ -90,8 +90,8 @@ void cache_flush(void) {
 
 /* Two looks at a cache that has been used in between give the same by a rare accident only, which costs a
  * refill. */
-static uint64_t digest(unsigned class) {
-    return ((uintptr_t)thread.cache[class] << 16) + (uint32_t)thread.room[class].left;
+static uint32_t digest(unsigned class) {
+    return (uint32_t)((uintptr_t)thread.cache[class] >> 4) + 0x9e3779b1u * (uint32_t)thread.room[class].left;
 }
 
 /* Flushes a class that has not been used since the last time. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "outbox.h"
 
-#include "../superslab/metadata.h"
 #include "../superslab/rcu.h"
 #include "../superslab/registry.h"
 #include "../superslab/slab.h"
@@ -46,9 +45,10 @@ static void send(struct arena *arena, const struct outbox_group *group) {
     won_add(arena, slab);
 }
 
-#define COST(class)                                                                                          \
-    (SIZE_CLASS_BYTES(class) < OUTBOX_BYTES / OUTBOX_BLOCKS ? OUTBOX_BYTES / OUTBOX_BLOCKS                   \
-                                                            : SIZE_CLASS_BYTES(class))
+#define PLACE_BYTES (OUTBOX_BYTES / OUTBOX_BLOCKS)
+static_assert(OUTBOX_LEAST / PLACE_BYTES <= OUTBOX_FEW, "a small outbox has places for a small share");
+
+#define COST(class) (SIZE_CLASS_BYTES(class) < PLACE_BYTES ? PLACE_BYTES : SIZE_CLASS_BYTES(class))
 #define EIGHT_COSTS(class)                                                                                   \
     COST(class), COST((class) + 1), COST((class) + 2), COST((class) + 3), COST((class) + 4),                 \
         COST((class) + 5), COST((class) + 6), COST((class) + 7)
@@ -58,10 +58,14 @@ const int32_t outbox_costs[CLASSES] = {
     EIGHT_COSTS(33), EIGHT_COSTS(41), EIGHT_COSTS(49), EIGHT_COSTS(57), EIGHT_COSTS(65),
 };
 
+struct pool outbox_groups = {.size = sizeof(struct outbox_groups)};
+static struct pool few = {.size = sizeof(struct outbox) + OUTBOX_FEW * sizeof(void *)};
+static struct pool many = {.size = sizeof(struct outbox) + OUTBOX_BLOCKS * sizeof(void *)};
+
 /* Where the table has a slab, or may have it. */
-static uint16_t place_of(const struct outbox *outbox, const struct slab *slab) {
+static uint16_t place_of(const struct outbox_groups *all, const struct slab *slab) {
     uint16_t place = (uintptr_t)slab / sizeof *slab % OUTBOX_TABLE;
-    while (outbox->group_of[place] != 0 && outbox->groups[outbox->group_of[place] - 1].slab != slab)
+    while (all->number_of[place] != 0 && all->groups[all->number_of[place] - 1].slab != slab)
         place = (place + 1) % OUTBOX_TABLE;
     return place;
 }
@@ -72,27 +76,27 @@ static void prefetch(void *const *blocks, uint32_t count) {
 }
 
 /* The group of a slab, which may be new. */
-static struct outbox_group *group_of(struct outbox *outbox, struct block *block, uint32_t *groups) {
+static struct outbox_group *group_of(struct outbox_groups *all, struct block *block, uint32_t *groups) {
     struct slab *slab = entry_slab(registry_entry(block));
-    uint16_t place = place_of(outbox, slab);
-    if (outbox->group_of[place] == 0) {
-        outbox->groups[*groups] = (struct outbox_group){.slab = slab, .last = block, .place = place};
-        outbox->group_of[place] = (uint16_t)++ * groups;
+    uint16_t place = place_of(all, slab);
+    if (all->number_of[place] == 0) {
+        all->groups[*groups] = (struct outbox_group){.slab = slab, .last = block, .place = place};
+        all->number_of[place] = (uint16_t)++ * groups;
         __builtin_prefetch(slab, 1);
         __builtin_prefetch(&slab->free, 1);
     }
-    return &outbox->groups[outbox->group_of[place] - 1];
+    return &all->groups[all->number_of[place] - 1];
 }
 
 /* Touches the blocks for the first time. Often one is of the same slab as the one before. */
-static uint32_t group(struct outbox *outbox, uint32_t count) {
+static uint32_t group(struct outbox_groups *all, void *const *blocks, uint32_t count) {
     uint32_t groups = 0;
     struct block *before = NULL;
-    struct outbox_group *group = outbox->groups;
-    for (uint32_t i = 0; i < count; before = outbox->blocks[i++]) {
-        struct block *block = outbox->blocks[i];
+    struct outbox_group *group = all->groups;
+    for (uint32_t i = 0; i < count; before = blocks[i++]) {
+        struct block *block = blocks[i];
         if (!unit_is_same(block, before))
-            group = group_of(outbox, block, &groups);
+            group = group_of(all, block, &groups);
         block->next = group->first;
         group->first = block;
         group->count++;
@@ -100,34 +104,56 @@ static uint32_t group(struct outbox *outbox, uint32_t count) {
     return groups;
 }
 
+static void send_grouped(struct arena *arena, struct outbox_groups *all, uint32_t count) {
+    uint32_t groups = group(all, arena->outbox->blocks, count);
+    rcu_enter(arena);
+    for (uint32_t i = 0; i < groups; i++) {
+        all->number_of[all->groups[i].place] = 0;
+        send(arena, &all->groups[i]);
+    }
+    rcu_leave(arena);
+}
+
 void outbox_flush(struct arena *arena) {
-    struct outbox *outbox = arena->outbox;
     uint32_t count = arena->outbox_count;
     if (count == 0)
         return;
     arena->outbox_count = 0;
     arena->outbox_room = arena->outbox_size;
-    prefetch(outbox->blocks, count);
-    uint32_t groups = group(outbox, count);
-    rcu_enter(arena);
-    for (uint32_t i = 0; i < groups; i++) {
-        outbox->group_of[outbox->groups[i].place] = 0;
-        send(arena, &outbox->groups[i]);
-    }
-    rcu_leave(arena);
+    prefetch(arena->outbox->blocks, count);
+    struct outbox_groups *all = pool_take(&outbox_groups);
+    if (all != NULL) {
+        send_grouped(arena, all, count);
+        pool_give(&outbox_groups, all);
+    } else
+        for (uint32_t i = 0; i < count; i++)
+            outbox_push_one(arena, arena->outbox->blocks[i]);
+}
+
+/* Sees to an outbox with so many places; without memory, what there is remains. */
+static void widen(struct arena *arena, uint32_t places) {
+    struct outbox *before = arena->outbox;
+    if (before != NULL && before->places >= places)
+        return;
+    bool is_few = places <= OUTBOX_FEW;
+    struct outbox *outbox = pool_take(is_few ? &few : &many);
+    if (outbox == NULL)
+        return;
+    outbox->places = is_few ? OUTBOX_FEW : OUTBOX_BLOCKS;
+    arena->outbox = outbox;
+    if (before != NULL)
+        pool_give(&few, before);
 }
 
 bool outbox_make_room(struct arena *arena, uint64_t share) {
-    if (arena->outbox == NULL)
-        arena->outbox = metadata_take(sizeof *arena->outbox);
+    uint64_t size = share / OUTBOX_SHARE;
+    size = size > OUTBOX_BYTES ? OUTBOX_BYTES : size < OUTBOX_LEAST ? OUTBOX_LEAST : size;
+    outbox_flush(arena);
+    widen(arena, (uint32_t)(size / PLACE_BYTES));
     if (arena->outbox == NULL)
         return false;
-    uint64_t size = share / OUTBOX_SHARE;
-    arena->outbox_size = (int32_t)(size > OUTBOX_BYTES   ? OUTBOX_BYTES
-                                   : size < OUTBOX_LEAST ? OUTBOX_LEAST
-                                                         : size);
-    outbox_flush(arena);
-    arena->outbox_room = arena->outbox_size;
+    uint64_t most = (uint64_t)arena->outbox->places * PLACE_BYTES;
+    arena->outbox_size = arena->outbox_room = (int32_t)(size < most ? size : most);
     return true;
 }
 

@@ -6,12 +6,16 @@
 #ifndef FREEHOLD_OUTBOX_H
 #define FREEHOLD_OUTBOX_H
 
+#include "../superslab/pool.h"
 #include "../superslab/size_class.h"
 #include "../types.h"
 
 /* What a block of a class takes of the room of an outbox: its bytes, or its share of the places. For
  * CLASS_NONE there is never room. */
 extern __attribute__((visibility("hidden"))) const int32_t outbox_costs[CLASSES];
+
+/* Where those who push group the blocks: as many as ever pushed at one time. */
+extern struct pool outbox_groups;
 
 /* A remote free: block is of a slab of that class, which arena does not own. false, with nothing done, if
  * there is no room. */

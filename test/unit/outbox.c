@@ -167,8 +167,10 @@ static void push_some(struct slab *const *slabs, unsigned among, struct random *
     }
     assert_false(outbox_add(&freer, 1, NULL));
     outbox_flush(&freer);
+    struct outbox_groups *all = pool_take(&outbox_groups);
     for (unsigned i = 0; i < PLACES; i++)
-        assert_int_equal(freer.outbox->group_of[i], 0);
+        assert_int_equal(all->number_of[i], 0);
+    pool_give(&outbox_groups, all);
     for (unsigned i = 0; i < among; i++) {
         assert_int_equal(batch_count(slabs[i]), expected[i]);
         assert_int_equal(slabs[i]->used, expected[i]);
@@ -254,6 +256,53 @@ static void one_block_goes_on_its_own(void **state) {
     slab_give_up(slab);
 }
 
+/* An arena with a small share has few places; when the share grows, it gets the others, if there is memory.
+ */
+static void an_outbox_grows_with_the_share(void **state) {
+    static struct arena arena;
+    (void)state;
+    assert_true(outbox_make_room(&arena, SHARE_LEAST));
+    struct outbox *small = arena.outbox;
+    assert_int_equal(small->places, OUTBOX_FEW);
+    assert_int_equal(arena.outbox_room, OUTBOX_LEAST);
+    without_memory = true;
+    while (outbox_make_room(&arena, UINT64_MAX) && arena.outbox == small) {
+        assert_int_equal(arena.outbox_room, OUTBOX_FEW * (OUTBOX_BYTES / OUTBOX_BLOCKS));
+        without_memory = false;
+    }
+    assert_ptr_not_equal(arena.outbox, small);
+    assert_int_equal(arena.outbox->places, OUTBOX_BLOCKS);
+    assert_int_equal(arena.outbox_room, OUTBOX_BYTES);
+    small = arena.outbox;
+    assert_true(outbox_make_room(&arena, SHARE_LEAST)); /* it keeps it, and uses little of it */
+    assert_ptr_equal(arena.outbox, small);
+    assert_int_equal(arena.outbox_room, OUTBOX_LEAST);
+}
+
+/* Where nobody can group, each block is a push. */
+static void without_groups_each_block_goes_on_its_own(void **state) {
+    struct outbox_groups *all[4];
+    unsigned count = 0;
+    (void)state;
+    arenas_renew();
+    struct slab *slab = slab_make(&owner, 4);
+    for (unsigned i = 0; i < 10; i++)
+        assert_true(outbox_add(&freer, 4, slab_take_one(slab)));
+    without_memory = true;
+    while (count < 4 && (all[count] = pool_take(&outbox_groups)) != NULL)
+        count++;
+    assert_true(count < 4);
+    outbox_flush(&freer);
+    without_memory = false;
+    while (count-- > 0)
+        pool_give(&outbox_groups, all[count]);
+    assert_int_equal(freer.counters.pushes, 10);
+    inbox_sweep(&owner);
+    assert_int_equal(forget_won(&owner), 1);
+    assert_int_equal(slab->used, 0);
+    slab_give_up(slab);
+}
+
 #define MANY 500
 
 /* Frees another's blocks as a thread whose arena has no outbox and gets none, and then gets one. */
@@ -297,7 +346,8 @@ static void without_memory_each_remote_free_is_a_push(void **state) {
 
 TESTS(cmocka_unit_test(a_block_costs_its_bytes_or_its_place),
       cmocka_unit_test(an_outbox_is_bounded_in_blocks_and_in_bytes),
-      cmocka_unit_test(blocks_of_all_sizes_share_the_room),
+      cmocka_unit_test(blocks_of_all_sizes_share_the_room), cmocka_unit_test(an_outbox_grows_with_the_share),
+      cmocka_unit_test(without_groups_each_block_goes_on_its_own),
       cmocka_unit_test(blocks_are_grouped_by_slab_however_many_there_are),
       cmocka_unit_test(each_group_goes_its_own_way), cmocka_unit_test(one_block_goes_on_its_own),
       cmocka_unit_test(without_memory_each_remote_free_is_a_push))
