@@ -73,7 +73,7 @@
 
 /* Runs near the thread. */
 #define RUNS_MOST (6ul << 20) /* bytes: runs that a thread keeps at most, if its share is as large */
-#define RUNS_TIDY 256u        /* runs taken between two looks at the clock */
+#define RUNS_TIDY 64u         /* runs taken between two looks at the clock */
 
 /* What goes back to the kernel, and how much at a time. */
 #define SLICE_UNITS    8u                   /* purged with one system call, at most */
