@@ -146,12 +146,19 @@ void loose_leave(void) {
         excess_purge();
 }
 
+/* One that is unmapped is nobody's, so that the lock need not be held meanwhile. */
 static void whole_decay(bool all) {
+    bool goes_on = true;
     lock_take(&regions_lock);
-    for (struct region *region = stretch_whole(), *next; region != NULL; region = next) {
-        next = region->next;
-        if ((all || age(region->since) >= decay_time()) && !region_remove(region))
+    for (struct region *region; goes_on && (region = stretch_whole_oldest()) != NULL;) {
+        if (!all && age(region->since) < decay_time())
             break;
+        region_hide(region);
+        lock_give(&regions_lock);
+        goes_on = region_unmap(region);
+        lock_take(&regions_lock);
+        if (!goes_on)
+            region_show(region);
     }
     lock_give(&regions_lock);
 }

@@ -53,18 +53,37 @@ static struct region *region_make(char *end) {
     return region;
 }
 
-bool region_remove(struct region *region) {
+void region_hide(struct region *region) {
     unsigned count = REGION_GRANULES - region->first;
-    if (!os_unmap(region_start(region), count * GRANULE))
-        return false;
     stretch_remove(&region->granules[region->first]);
     reservations.granules -= count;
     granule_figures.left -= count;
     reservations.regions--;
     if (reservations.youngest == region)
         reservations.youngest = NULL;
+}
+
+void region_show(struct region *region) {
+    unsigned count = REGION_GRANULES - region->first;
+    reservations.granules += count;
+    granule_figures.left += count;
+    reservations.regions++;
+    stretch_add(region, region->first, count);
+}
+
+bool region_unmap(struct region *region) {
+    if (!os_unmap(region_start(region), (REGION_GRANULES - region->first) * GRANULE))
+        return false;
     pool_give(&pool, region);
     return true;
+}
+
+static bool region_remove(struct region *region) {
+    region_hide(region);
+    if (region_unmap(region))
+        return true;
+    region_show(region);
+    return false;
 }
 
 /* Address space for count granules: right below the youngest region, if it is free, so that the two are one.

@@ -18,7 +18,11 @@ extern struct reservations reservations;
  * short. false if they are not to be had. */
 bool region_add(unsigned least);
 
-/* Unmaps a region that is wholly free and clean. false if the kernel refuses. */
-bool region_remove(struct region *region);
+/* Takes a region that is wholly free and clean from those that there are, or adds it again. */
+void region_hide(struct region *region);
+void region_show(struct region *region);
+
+/* Unmaps a hidden region; regions_lock need not be held. false if the kernel refuses. */
+bool region_unmap(struct region *region);
 
 #endif

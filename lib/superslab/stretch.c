@@ -43,6 +43,13 @@ struct region *stretch_whole(void) {
     return stretches.whole;
 }
 
+struct region *stretch_whole_oldest(void) {
+    struct region *region = stretches.whole;
+    while (region != NULL && region->next != NULL)
+        region = region->next;
+    return region;
+}
+
 void stretch_add(struct region *region, unsigned first, unsigned length) {
     struct granule *head = &region->granules[first];
     enum kind kind = stretch_kind(region, first, length);

@@ -23,4 +23,7 @@ struct granule *stretch_find(unsigned length);
 /* The first of the regions that are wholly free and clean, or NULL. */
 struct region *stretch_whole(void);
 
+/* The one that has been for the longest time. */
+struct region *stretch_whole_oldest(void);
+
 #endif
