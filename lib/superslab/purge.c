@@ -103,6 +103,7 @@ static bool visit_begin(const struct slice *slice) {
     uint64_t now = os_clock();
     if (!slice->is_endless && (visit.is_under_way || now - visit.began < decay_time() / 2))
         return visit.is_under_way;
+    decay_look();
     visit.is_under_way = true;
     visit.began = now;
     visit.next = 0;
@@ -150,9 +151,12 @@ static bool slots_are_pending(void) {
 
 /* Under purge_lock. Says whether it has come to the end of what is due. */
 static bool purge(const struct slice *slice) {
+    uint64_t before = purged_bytes();
     bool slots_done = slots_purge(slice);
     recent_flush();
-    return region_purge(slice) && slots_done;
+    bool done = region_purge(slice) && slots_done;
+    decay_purged(purged_bytes() - before);
+    return done;
 }
 
 bool purge_is_needed(void) {
@@ -160,7 +164,7 @@ bool purge_is_needed(void) {
 }
 
 static uint64_t pause(void) {
-    uint64_t step = config.decay / DECAY_STEPS;
+    uint64_t step = decay_time() / DECAY_STEPS;
     if (fruitless >= 4ul * DECAY_STEPS)
         step = 4 * config.decay; /* the kernel does not take it, as where memory is locked */
     else if (fruitless >= DECAY_STEPS)

@@ -19,10 +19,10 @@ static uint64_t units_of(size_t length, unsigned i) {
 }
 
 /* Takes granules out of the stretch that they are in. false if the limit is reached. */
-static bool granules_carve(const struct granules *granules, size_t length, uint64_t *dirty) {
+static bool granules_carve(const struct granules *granules, size_t length, bool is_huge, uint64_t *dirty) {
     struct region *region = granules->region;
     struct granule *head = stretch_around(&region->granules[granules->first]);
-    unsigned clean = 0, start = head->index, end = granules->first + granules->count;
+    unsigned clean = 0, fresh = 0, start = head->index, end = granules->first + granules->count;
     unsigned stretch_end = start + head->length;
     for (unsigned i = granules->first; i < end; i++)
         clean += !is_counted(&region->granules[i]);
@@ -33,12 +33,15 @@ static bool granules_carve(const struct granules *granules, size_t length, uint6
         struct granule *granule = &region->granules[i];
         uint64_t used = units_of(length, i - granules->first);
         *dirty |= granule->dirty & used;
+        fresh += (unsigned)__builtin_popcountl(used & ~granule->dirty);
         granule_set(granule, GRANULE_USED, used, granule->dirty | used);
     }
     if (start < granules->first)
         stretch_add(region, start, granules->first - start);
     if (end < stretch_end)
         stretch_add(region, end, stretch_end - end);
+    if (is_huge) /* of a SuperSlab the units count when they are taken */
+        clean_taken_add(fresh * UNIT);
     return true;
 }
 
@@ -95,7 +98,7 @@ static bool take(size_t length, size_t alignment, bool is_huge, struct granules 
     if (taken) {
         unsigned first = slack == 0 ? choose(head, count, is_huge) : align(head, alignment);
         *granules = (struct granules){region_of(head), first, count};
-        taken = granules_carve(granules, length, dirty);
+        taken = granules_carve(granules, length, is_huge, dirty);
     }
     loose_leave();
     return taken;
@@ -117,7 +120,7 @@ bool region_extend(struct granules *granules, size_t length) {
     lock_take(&regions_lock);
     bool extended =
         more == 0 || (end + more <= REGION_GRANULES && bit_next(region->free, end, false) >= end + more &&
-                      granules_carve(&behind, length - granules->count * GRANULE, &dirty));
+                      granules_carve(&behind, length - granules->count * GRANULE, true, &dirty));
     if (extended) {
         struct granule *last = &region->granules[end - 1];
         uint64_t used = units_of(length, granules->count - 1);

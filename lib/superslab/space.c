@@ -7,6 +7,7 @@
 static _Atomic uint64_t space;   /* bytes */
 static _Atomic uint64_t touched; /* bytes */
 static _Atomic uint64_t purged;  /* bytes */
+static _Atomic uint64_t clean;   /* bytes, see clean_taken_bytes */
 
 bool space_take(size_t bytes) {
     uint64_t before = atomic_fetch_add_explicit(&space, bytes, memory_order_relaxed);
@@ -34,6 +35,14 @@ void touched_remove(size_t bytes) {
 
 uint64_t touched_bytes(void) {
     return atomic_load_explicit(&touched, memory_order_relaxed);
+}
+
+void clean_taken_add(size_t bytes) {
+    atomic_fetch_add_explicit(&clean, bytes, memory_order_relaxed);
+}
+
+uint64_t clean_taken_bytes(void) {
+    return atomic_load_explicit(&clean, memory_order_relaxed);
 }
 
 bool pages_purge(char *base, size_t length) {

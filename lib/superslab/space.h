@@ -19,6 +19,10 @@ void touched_add(size_t bytes);
 void touched_remove(size_t bytes);
 uint64_t touched_bytes(void);
 
+/* Bytes of units that were clean when they were taken, so far: whoever writes there pays for it. */
+void clean_taken_add(size_t bytes);
+uint64_t clean_taken_bytes(void);
+
 /* Gives pages back to the kernel, which counts them; they read as zero afterwards. false if it cannot be. */
 bool pages_purge(char *base, size_t length);
 

@@ -3,6 +3,7 @@
 
 #include "descriptor.h"
 #include "housekeeper.h"
+#include "space.h"
 
 #define ALL_FREE UINT64_MAX
 #define ATTEMPTS 16u /* slots of a list that are tried though they may have a run that does not fit */
@@ -49,6 +50,8 @@ static struct taken take_from(struct slot *slot, unsigned length, uint64_t allow
                                                    memory_order_relaxed))
             continue;
         dirty = atomic_fetch_or_explicit(&slot->dirty, mask, memory_order_relaxed);
+        if ((mask & ~dirty) != 0)
+            clean_taken_add((size_t)__builtin_popcountl(mask & ~dirty) * UNIT);
         struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
         return (struct taken){&superslab->slabs[first], (dirty & mask) == 0};
     }
