@@ -2,6 +2,8 @@
 #include "os.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/futex.h>
 #include <linux/prctl.h>
 #include <pthread.h>
@@ -128,6 +130,28 @@ static _Atomic bool has_sandbox;
 
 void os_expect_sandbox(void) {
     atomic_store_explicit(&has_sandbox, true, memory_order_relaxed);
+}
+
+static __thread bool has_own_files;
+
+/* Else the program could find a number taken that it has just freed, or free ours. */
+void os_own_files(void) {
+    has_own_files = !atomic_load_explicit(&has_sandbox, memory_order_relaxed) &&
+                    syscall(SYS_close_range, 0u, UINT32_MAX, CLOSE_RANGE_UNSHARE) == 0;
+}
+
+bool os_has_own_files(void) {
+    return has_own_files && !atomic_load_explicit(&has_sandbox, memory_order_relaxed);
+}
+
+bool os_read(const char *name, char *text, size_t size) {
+    int file = open(name, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    ssize_t length = pread(file, text, size - 1, 0);
+    close(file);
+    text[length > 0 ? length : 0] = '\0';
+    return length > 0;
 }
 
 void os_name_thread(const char *name) {

@@ -50,6 +50,14 @@ void os_wake(_Atomic uint32_t *word);
 /* Sleeps. */
 void os_pause(uint64_t milliseconds);
 
+/* Gives the calling thread descriptors of its own, none to begin with; and whether it has them, and may open
+ * files. */
+void os_own_files(void);
+bool os_has_own_files(void);
+
+/* Reads the beginning of a small file as a string. */
+bool os_read(const char *name, char *text, size_t size);
+
 /* Names the calling thread, unless that may be what a sandbox kills for; which is to be expected from now on.
  */
 void os_name_thread(const char *name);

@@ -3,6 +3,7 @@
 
 #include "../config.h"
 #include "../os.h"
+#include "pressure.h"
 #include "space.h"
 
 /* All of it purge_lock, but for patience. */
@@ -21,7 +22,7 @@ static bool is_near(uint64_t used, uint64_t limit) {
 }
 
 uint64_t decay_time(void) {
-    if (is_near(space_bytes(), (uint64_t)config.limit << 20))
+    if (pressure_is_high() || is_near(space_bytes(), (uint64_t)config.limit << 20))
         return config.decay / PRESSED_SHARE;
     return config.decay << atomic_load_explicit(&patience, memory_order_relaxed);
 }

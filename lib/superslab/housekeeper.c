@@ -7,6 +7,7 @@
 
 #include "../config.h"
 #include "../os.h"
+#include "pressure.h"
 #include "purge.h"
 
 #define STACK    (128ul << 10) /* bytes */
@@ -70,11 +71,13 @@ static bool sleep_for_long(void) {
 static void *run(void *unused) {
     bool can_sleep = true;
     os_name_thread("freehold");
+    os_own_files();
     while (can_sleep && is_in(HOUSEKEEPER_STARTING))
         can_sleep = os_wait(&housekeeper_word, HOUSEKEEPER_STARTING, 1);
     while (can_sleep && !is_in(HOUSEKEEPER_ENDING)) {
         atomic_store_explicit(&seen_at, os_clock(), memory_order_relaxed);
         change(HOUSEKEEPER_CALLED, HOUSEKEEPER_AWAKE);
+        pressure_look();
         uint64_t pause = purge_step();
         if (pause == PURGE_NOTHING)
             can_sleep = sleep_for_long();

@@ -139,7 +139,7 @@ static void come_back_alone(size_t size, size_t slack) {
     size_t least = resident_bytes();
     for (int i = 0; i < 3000 && least >= start + slack; i++) {
         sleep_ms(SLICE_MS / 10);
-        for (int j = 0; j < 40; j++) {
+        for (int j = 0; j < 600; j++) {
             free(opaque_pointer(malloc(100000 + (size_t)j)));
         }
         least = resident_bytes();

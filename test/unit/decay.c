@@ -3,8 +3,13 @@
  * How long free memory stays: longer where the load swings, shorter near the limit. */
 #include "check.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
 #include "config.h"
 #include "superslab/decay.h"
+#include "superslab/pressure.h"
 #include "superslab/space.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -81,7 +86,47 @@ static void it_is_short_near_the_limit(void **state) {
     assert_int_equal(decay_time(), 1000);
 }
 
+static void write_file(const char *folder, const char *name, const char *text) {
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+/* A folder of groups as the kernel has it, with the group /a/b in it. */
+static void a_control_group_that_is_nearly_full_is_pressure(void **state) {
+    char folder[] = "/tmp/freehold-XXXXXX", group[100], own[100];
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(group, sizeof group, "%s/a", folder);
+    assert_int_equal(mkdir(group, 0700), 0);
+    snprintf(group, sizeof group, "%s/a/b", folder);
+    assert_int_equal(mkdir(group, 0700), 0);
+    snprintf(own, sizeof own, "%s/own", folder);
+    assert_false(pressure_in(own, folder));
+    write_file(folder, "own", "1:name=systemd:/x\n0::/a/b\n");
+    assert_false(pressure_in(own, folder));
+    write_file(group, "memory.stat", "anon 900000\nfile 5000000\n");
+    write_file(group, "memory.max", "max\n");
+    write_file(group, "memory.high", "max\n");
+    assert_false(pressure_in(own, folder));
+    write_file(group, "memory.max", "1000000\n");
+    assert_true(pressure_in(own, folder));
+    write_file(group, "memory.max", "2000000\n");
+    assert_false(pressure_in(own, folder));
+    write_file(group, "memory.high", "1000000\n");
+    assert_true(pressure_in(own, folder));
+    write_file(group, "memory.stat", "anon 800000\n");
+    assert_false(pressure_in(own, folder));
+    write_file(folder, "own", "1:memory:/a/b\n");
+    assert_false(pressure_in(own, folder));
+    snprintf(own, sizeof own, "rm -r %s", folder);
+    assert_int_equal(system(own), 0);
+}
+
 #define TEST(function) cmocka_unit_test_setup(function, forget)
 
 TESTS(TEST(a_load_that_swings_doubles_it_up_to_a_bound), TEST(growth_and_shrinking_alone_do_not),
-      TEST(a_little_does_not), TEST(it_is_short_near_the_limit))
+      TEST(a_little_does_not), TEST(it_is_short_near_the_limit),
+      TEST(a_control_group_that_is_nearly_full_is_pressure))
