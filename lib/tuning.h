@@ -83,9 +83,9 @@
 #define SLICE_LARGE    (4ul << 20)          /* bytes: then the housekeeper lets go of its locks */
 #define SLICE_LARGE_NS 1000000u             /* nanoseconds: likewise */
 #define DECAY_STEPS    32u                  /* the decay time is looked at in so many parts */
-#define PATIENCE_MOST  2u                    /* doublings of the decay time, where the load swings */
-#define REGRET_LEAST   (8ul << 20)           /* bytes purged and soon taken again, before that is a swing */
-#define QUIET_LOOKS    12u                   /* without a swing, before the decay time is halved again */
+#define PATIENCE_MOST  2u                   /* doublings of the decay time, where the load swings */
+#define REGRET_LEAST   (8ul << 20)          /* bytes purged and soon taken again, before that is a swing */
+#define QUIET_LOOKS    12u                  /* without a swing, before the decay time is halved again */
 #define PRESSED_SHARE  8u                   /* near the limit it is one part in so many */
 #define GRACE_TRIES    20u                  /* milliseconds that who needs memory waits for a grace period */
 
