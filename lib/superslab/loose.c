@@ -33,51 +33,73 @@ static bool part_purge(const struct part *part) {
     return pages_purge(base + first * UNIT, (end - first) * UNIT);
 }
 
-/* A free granule is in no stretch while it is purged, so that the lock need not be held. */
-static void hide(struct granule *granule) {
-    struct region *region = region_of(granule);
-    struct granule *head = stretch_around(granule);
-    unsigned start = head->index, end = start + head->length;
+/* Free granules that adjoin are in no stretch while they are purged, so that the lock need not be held. */
+static void hide(struct region *region, unsigned first, unsigned end) {
+    struct granule *head = stretch_around(&region->granules[first]);
+    unsigned stretch_start = head->index, stretch_end = stretch_start + head->length;
     stretch_remove(head);
-    granule_set(granule, GRANULE_LIMBO, 0, granule->dirty);
-    if (start < granule->index)
-        stretch_add(region, start, granule->index - start);
-    if (granule->index + 1u < end)
-        stretch_add(region, granule->index + 1u, end - granule->index - 1);
+    for (unsigned i = first; i < end; i++)
+        granule_set(&region->granules[i], GRANULE_LIMBO, 0, region->granules[i].dirty);
+    if (stretch_start < first)
+        stretch_add(region, stretch_start, first - stretch_start);
+    if (end < stretch_end)
+        stretch_add(region, end, stretch_end - end);
 }
 
-/* Back it comes; as old as it was, if more of it is to be purged. */
-static void show(struct granule *granule, uint64_t dirty, uint32_t since) {
-    struct region *region = region_of(granule);
-    unsigned start = granule->index, length = 1;
-    if (dirty == 0)
-        registry_set(granule_address(granule), NULL);
+/* Back they come; some of their units may have become clean. */
+static void show(struct region *region, unsigned first, unsigned end, uint64_t clean) {
+    unsigned start = first, length = end - first;
     stretch_join(region, &start, &length);
-    granule_set(granule, GRANULE_FREE, 0, dirty);
+    for (unsigned i = first; i < end; i++) {
+        struct granule *granule = &region->granules[i];
+        granule_set(granule, GRANULE_FREE, 0, granule->dirty & ~clean);
+        if (granule->dirty == 0)
+            registry_set(granule_address(granule), NULL);
+    }
     stretch_add(region, start, length);
-    if (dirty != 0)
-        granule_age(granule, since);
 }
 
 static bool part_purge_free(const struct part *part) {
     struct granule *granule = part->granule;
-    uint64_t dirty = granule->dirty;
+    struct region *region = region_of(granule);
     uint32_t since = granule->since;
-    hide(granule);
+    hide(region, granule->index, granule->index + 1u);
     lock_give(&regions_lock);
     bool done = part_purge(part);
     lock_take(&regions_lock);
     if (done && part->is_renewal) {
-        bit_set(region_of(granule)->dense, granule->index, false);
+        bit_set(region->dense, granule->index, false);
         move_set(granule, 0);
     }
-    show(granule, done ? dirty & ~part->units : dirty, done ? since : (uint32_t)os_clock());
+    show(region, granule->index, granule->index + 1u, done ? part->units : 0);
+    if (done && granule->dirty != 0)
+        granule_age(granule, since); /* there is more of it to purge */
     return done;
 }
 
-/* Purges a part of the oldest granule, if the kernel lets it. */
-static bool oldest_purge(void) {
+/* The free and dirty granules around the oldest one go with one system call, if all are the region's own
+ * mapping. For who wants all of it, however young and
+ * however long it takes. */
+static bool around_purge(const struct granule *granule) {
+    struct region *region = region_of(granule);
+    unsigned first = bit_first(region->dirty, granule->index);
+    unsigned end = bit_next(region->dirty, granule->index, false);
+    for (unsigned i = first; i < end; i++)
+        if (region->granules[i].move != 0)
+            return false;
+    hide(region, first, end);
+    lock_give(&regions_lock);
+    bool done = pages_purge(region->base + first * GRANULE, (end - first) * GRANULE);
+    lock_take(&regions_lock);
+    show(region, first, end, done ? UINT64_MAX : 0);
+    return done;
+}
+
+/* Purges a part of the oldest granule, or all around it, if the kernel lets it. */
+static bool oldest_purge(const struct slice *slice) {
     struct granule *granule = granule_figures.oldest;
+    if (slice->all && slice->is_endless && granule->state == GRANULE_FREE && around_purge(granule))
+        return true;
     uint64_t units = loose_units(granule), few = slice_part(units);
     bool is_free = granule->state == GRANULE_FREE;
     struct part part = {granule, few, is_free && granule->move != 0 && few == units};
@@ -119,7 +141,7 @@ static bool loose_purge(const struct slice *slice) {
     uint64_t early = granule_figures.loose / SLICE_UNITS / (DECAY_STEPS / 2) + 1;
     bool is_over = slice_is_over(slice), goes_on = true;
     while (!is_over && goes_on && (slice->all ? granule_figures.oldest != NULL : is_due(&early))) {
-        goes_on = oldest_purge();
+        goes_on = oldest_purge(slice);
         lock_give(&regions_lock);
         is_over = slice_is_over(slice);
         lock_take(&regions_lock);
@@ -133,7 +155,8 @@ static void excess_purge(void) {
         return;
     struct slice slice = slice_small(false);
     lock_take(&regions_lock);
-    while (is_too_much() && granule_figures.oldest != NULL && !slice_is_over(&slice) && oldest_purge()) {
+    while (is_too_much() && granule_figures.oldest != NULL && !slice_is_over(&slice) &&
+           oldest_purge(&slice)) {
     }
     lock_give(&regions_lock);
     lock_give(&purge_lock);

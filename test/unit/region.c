@@ -191,6 +191,23 @@ static void loose_granules_expire_by_the_decay_time(void **state) {
     region_decay(true);
 }
 
+/* What is clean between the dirty units is part of the one system call, and is counted. */
+static void neighbours_are_purged_together(void **state) {
+    struct granules granules[4];
+    uint64_t dirty;
+    (void)state;
+    region_decay(true);
+    for (unsigned i = 0; i < 4; i++)
+        granules[i] = take(GRANULE / 2, &dirty);
+    for (unsigned i = 0; i < 4; i++)
+        region_give(&granules[i]);
+    assert_int_equal(region_loose_bytes(), 4 * GRANULE / 2);
+    uint64_t before = purged_bytes();
+    region_decay(true);
+    assert_int_equal(region_loose_bytes(), 0);
+    assert_int_equal(purged_bytes() - before, 4 * GRANULE);
+}
+
 static void what_is_in_limbo_is_neither_free_nor_in_use(void **state) {
     struct granules granules, other;
     uint64_t dirty;
@@ -251,6 +268,7 @@ int main(void) {
         cmocka_unit_test(what_is_kept_is_bounded_by_what_lived),
         cmocka_unit_test(the_pages_behind_an_end_are_not_touched_and_decay),
         cmocka_unit_test(loose_granules_expire_by_the_decay_time),
+        cmocka_unit_test(neighbours_are_purged_together),
         cmocka_unit_test(what_is_in_limbo_is_neither_free_nor_in_use),
         cmocka_unit_test(advice_on_huge_pages_does_not_cut_a_region_too_often),
     };
