@@ -10,12 +10,14 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "conformance/probe.h"
 
 #define BLOCKS        200000
 #define MAPPINGS_MOST 1000
-#define REALLOCS      2000
+#define REALLOCS      10000
+#define SECONDS       8 /* of work, in which there are no more of them on a slow machine */
 #define LIVE          8
 
 static size_t mappings(void) {
@@ -103,12 +105,19 @@ static void deny_mremap(int error) {
     REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 }
 
+static bool has_time(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return used.tv_sec < SECONDS;
+}
+
 /* Blocks of 1 to 64 MiB, resized; address space follows what lives. */
 static void reallocs(void) {
     unsigned char *blocks[LIVE] = {NULL};
     size_t sizes[LIVE] = {0}, live = 0, most = 0, before = address_space();
     unsigned random = 1;
-    for (size_t step = 0; step < REALLOCS; step++) {
+    size_t step = 0;
+    for (; step < REALLOCS && has_time(); step++) {
         random = random * 1103515245 + 12345;
         size_t i = random >> 16 & (LIVE - 1), size = MIB + (random >> 4) % (63 * MIB);
         blocks[i] = realloc(blocks[i], size);
@@ -119,7 +128,8 @@ static void reallocs(void) {
         sizes[i] = size;
         most = live > most ? live : most;
     }
-    probe_write(1, "address space %zu MiB, live %zu MiB\n", address_space() - before, most / MIB);
+    probe_write(1, "%zu reallocs: address space %zu MiB, live %zu MiB\n", step, address_space() - before,
+                most / MIB);
     REQUIRE(address_space() - before < 2 * most / MIB);
     for (size_t i = 0; i < LIVE; i++)
         free(blocks[i]);
