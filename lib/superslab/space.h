@@ -13,8 +13,8 @@ void space_give(size_t bytes);
 
 uint64_t space_bytes(void);
 
-/* Bytes of units that may have been written to since they were taken: carved blocks and runs. Changed by
- * whoever holds the units. */
+/* Bytes of units that may have been written to since they were taken: carved blocks, and half of each run.
+ * Changed by whoever holds the units. */
 void touched_add(size_t bytes);
 void touched_remove(size_t bytes);
 uint64_t touched_bytes(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The kernel's mappings: few for any number of blocks, and when there are no more, small blocks go on.
- * Address space does not leak where mremap is denied. */
+ * Address space does not leak where mremap is denied, and what nobody writes to does not become resident. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -19,6 +19,8 @@
 #define REALLOCS      10000
 #define SECONDS       8 /* of work, in which there are no more of them on a slow machine */
 #define LIVE          8
+#define SPARSE        8000u
+#define SPARSE_MOST   100 /* MiB */
 
 static size_t mappings(void) {
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -30,13 +32,21 @@ static size_t mappings(void) {
     return count;
 }
 
+struct pages {
+    unsigned long all, resident;
+};
+
+static struct pages pages(void) {
+    FILE *status = fopen("/proc/self/statm", "r");
+    struct pages pages;
+    REQUIRE(status != NULL && fscanf(status, "%lu %lu", &pages.all, &pages.resident) == 2);
+    fclose(status);
+    return pages;
+}
+
 /* The process's address space, MiB. */
 static size_t address_space(void) {
-    FILE *status = fopen("/proc/self/statm", "r");
-    unsigned long pages = 0;
-    REQUIRE(status != NULL && fscanf(status, "%lu", &pages) == 1);
-    fclose(status);
-    return pages * (size_t)sysconf(_SC_PAGESIZE) / MIB;
+    return pages().all * (size_t)sysconf(_SC_PAGESIZE) / MIB;
 }
 
 static void many_blocks(void) {
@@ -50,6 +60,21 @@ static void many_blocks(void) {
         free(blocks[i]);
     REQUIRE(malloc_trim(0) == 0 || mappings() < MAPPINGS_MOST);
     REQUIRE(address_space() < 4096);
+}
+
+/* A page of each is written to. */
+static void sparse_blocks(void) {
+    static char *blocks[SPARSE];
+    for (size_t i = 0; i < SPARSE; i++) {
+        blocks[i] = malloc(MIB);
+        REQUIRE(blocks[i] != NULL);
+        blocks[i][0] = 1;
+    }
+    size_t resident = pages().resident * (size_t)sysconf(_SC_PAGESIZE) / MIB;
+    probe_write(1, "%zu MiB resident for %u pages\n", resident, SPARSE);
+    REQUIRE(resident < SPARSE_MOST);
+    for (size_t i = 0; i < SPARSE; i++)
+        free(blocks[i]);
 }
 
 /* Takes every mapping that the kernel still gives. */
@@ -160,6 +185,7 @@ static void run(void (*test)(void)) {
 
 int main(void) {
     run(many_blocks);
+    run(sparse_blocks);
     run(small_blocks_without_mappings);
     run(reallocs);
     run(reallocs_denied_once);

@@ -84,7 +84,7 @@ static void a_large_block_shrinks_where_it_is(void **state) {
     for (unsigned i = 2; i < 8; i++)
         assert_ptr_equal(registry_find(block + i * UNIT), slab + i);
     struct slab *rest = take(6 * UNIT, GRAIN);
-    assert_ptr_equal(rest->start, block + 2 * UNIT);
+    assert_ptr_equal(rest->run.start, block + 2 * UNIT);
     for (size_t i = 0; i < 2 * UNIT; i++)
         assert_int_equal((unsigned char)block[i], 0xa5);
     assert_true(large_give(slab));
