@@ -2,7 +2,8 @@
  *
  * The life of a granule: free, a SuperSlab, in limbo, free, a huge block, free, and so on. Three arenas, for
  * ever, make a SuperSlab of it, take a unit and give it back, retire the SuperSlab when its units are all free,
- * end its time in limbo, take the granule for a huge block and give it back, and purge it while it is free. Two
+ * end its time in limbo, take the granule for a huge block, free that, keep it, take it again or give it back, and
+ * purge the granule while it is free. Two
  * units stand for the 64; of the table of slots there are two. That nobody looks at a SuperSlab any more when it
  * leaves limbo is for grace.pml to show.
  */
@@ -27,6 +28,7 @@ byte registry;     /* what is registered for the granule: a slot's number + 1, H
 byte owner[UNITS]; /* in the descriptor: of the slab in that unit */
 byte users;        /* of the granule: a SuperSlab, limbo, a huge block */
 bool huge_is_live; /* the owner of the huge block's descriptor is OWNER_HUGE */
+bool recent;       /* the huge block is kept for its length */
 bool superslabs_lock;
 
 inline mutex_lock(mutex) {
@@ -180,25 +182,62 @@ inline huge_take() {
     won = false
 }
 
+inline huge_release() {
+    assert(!huge_is_live && granule == GRANULE_USED && users == 1);
+#ifdef GIVE_BEFORE_REGISTER
+    region_give();
+    registry = FREED
+#else
+    registry = FREED;
+    region_give()
+#endif
+}
+
 /* By two threads at a time: one of them is refused. */
 inline huge_give() {
     d_step {
         won = registry == HUGE && huge_is_live;
+#ifndef KEEP_BEFORE_END
         if
         :: won -> huge_is_live = false
         :: else
         fi
+#endif
     };
     if
     :: won ->
-        assert(granule == GRANULE_USED && users == 1);
-#ifdef GIVE_BEFORE_REGISTER
-        region_give();
-        registry = FREED
-#else
-        registry = FREED;
-        region_give()
+        if
+        :: recent = true
+#ifndef KEEP_BEFORE_END
+        :: huge_release()
 #endif
+        fi;
+#ifdef KEEP_BEFORE_END
+        huge_is_live = false
+#endif
+    :: else
+    fi;
+    won = false
+}
+
+/* Whoever gets it uses it again, or gives it back with all that is kept. */
+inline recent_take() {
+    d_step {
+        won = recent;
+#ifndef TAKE_BY_LOAD_AND_STORE
+        recent = false
+#endif
+    };
+    if
+    :: won ->
+#ifdef TAKE_BY_LOAD_AND_STORE
+        recent = false;
+#endif
+        assert(!huge_is_live && granule == GRANULE_USED && users == 1 && registry == HUGE);
+        if
+        :: huge_is_live = true
+        :: huge_release()
+        fi
     :: else
     fi;
     won = false
@@ -250,6 +289,7 @@ end:
     :: limbo_leave()
     :: huge_take()
     :: huge_give()
+    :: recent_take()
     :: granule_purge()
     :: slot == SLOTS -> slot = 0
     :: slot == SLOTS -> slot = 1
