@@ -35,7 +35,8 @@
 #define HELD_MOST        8u    /* quotas: blocks that a cache and its spare one hold at most */
 #define QUOTA_SHARE      1024u /* a class's first quota is one part in so many of the share */
 #define QUOTA_LEAST      1024u /* bytes: of it */
-#define QUOTA_BLOCKS     16u   /* blocks: of it, at most */
+#define QUOTA_BLOCKS     16u   /* blocks: of it, at most; and what any quota may grow to */
+#define QUOTA_LARGE      16u   /* times FREEHOLD_CACHE: a quota may grow to it if slabs have several units */
 #define TIDY_BLOCKS      256   /* blocks that pass slow paths between two looks at the clock */
 #define TIDY_LARGE       64    /* blocks that a large or huge one stands for there */
 #define TIDY_CHANGE      4     /* and a slab that was full, or has become empty */
@@ -45,6 +46,9 @@
 #define LET_GO_AT_ONCE   16u   /* slabs that are released with one fence */
 #define KEEP_BLOCKS      4u    /* a slab that was claimed for so many blocks is kept */
 #define KEEP_PART        8u    /* or for one part in so many of its blocks */
+#define CACHE_LINE       64u   /* bytes */
+#define FETCH_BLOCKS     4u    /* blocks that are worth fetching a slab for, before its list is taken */
+#define FETCH_PART       4u    /* if they are one part in so many of its blocks */
 #define REFILL_SLABS     8u    /* slabs that one refill takes from */
 #define ADDRESS_BITS     48u   /* of a user's pointer */
 #define LEAF_BITS        16u   /* of the registry: a leaf covers 4 GiB by unit */

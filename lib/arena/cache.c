@@ -123,15 +123,18 @@ static uint32_t quota_first(size_t block_size) {
     return (uint32_t)(blocks == 0 ? 1 : blocks < QUOTA_BLOCKS ? blocks : QUOTA_BLOCKS);
 }
 
-static uint32_t quota_most(size_t block_size) {
-    size_t blocks = (config.cache << 10) / block_size;
-    return (uint32_t)(blocks == 0 ? 1 : blocks);
+/* Few blocks make a large slab, so a refill from one is soon used up; what makes up for it are large quotas,
+ * as far as the sum of all lets them grow. */
+static uint32_t quota_most(unsigned class, size_t block_size) {
+    size_t bytes = size_class_units(class) > 1 ? QUOTA_LARGE * config.cache : config.cache;
+    size_t blocks = (bytes << 10) / block_size;
+    return (uint32_t)(blocks > QUOTA_BLOCKS ? blocks : QUOTA_BLOCKS);
 }
 
 uint32_t cache_demand(unsigned class) {
     struct arena *arena = thread.arena;
     size_t block_size = size_class_bytes(class);
-    uint32_t quota = (uint32_t)thread.room[class].quota, most = quota_most(block_size);
+    uint32_t quota = (uint32_t)thread.room[class].quota, most = quota_most(class, block_size);
     uint32_t wanted = quota == 0 ? quota_first(block_size) : 2 * quota;
     wanted = wanted < most ? wanted : most;
     if (wanted > quota && (quota == 0 || quotas_take(arena, class, (wanted - quota) * block_size)))

@@ -203,10 +203,12 @@ static void refill_once(struct blocks *blocks) {
     }
 }
 
-/* The bytes that the quota of a class may grow to: one block at least. */
+/* The bytes that the quota of a class may grow to. */
 static size_t quota_most(size_t size) {
     size_t most = config.cache << 10;
-    return most > size ? most : size;
+    if (size_class_units((unsigned)size_class(size)) > 1)
+        most *= QUOTA_LARGE;
+    return most > QUOTA_BLOCKS * size ? most : QUOTA_BLOCKS * size;
 }
 
 static bool quota_is_full(unsigned class) {
@@ -247,7 +249,7 @@ static void demand_each(void *unused) {
     }
 }
 
-static void quotas_double_up_to_the_same_bytes_in_every_class(void **state) {
+static void quotas_double_up_to_the_bytes_of_their_class(void **state) {
     (void)state;
     run_alone(demand_each, NULL);
 }
@@ -440,7 +442,7 @@ int main(void) {
         cmocka_unit_test(the_spare_cache_is_handed_out_after_the_other),
         cmocka_unit_test(a_cache_that_is_set_aside_again_and_again_is_bounded),
         cmocka_unit_test(a_flush_leaves_only_what_is_live),
-        cmocka_unit_test(quotas_double_up_to_the_same_bytes_in_every_class),
+        cmocka_unit_test(quotas_double_up_to_the_bytes_of_their_class),
         cmocka_unit_test(the_sum_of_all_quotas_is_bounded),
         cmocka_unit_test(classes_that_are_not_used_give_up_their_quotas),
         cmocka_unit_test(who_frees_blocks_without_owner_in_a_class_it_uses_owns_them),
