@@ -49,7 +49,12 @@ static void *map_aligned(size_t length, size_t alignment, int flags) {
 }
 
 void *os_map(size_t length) {
-    return map(NULL, length, 0);
+    void *address = map(NULL, length, 0);
+    uintptr_t none = 0; /* the first aligned mapping probably fits below this one */
+    if (address != NULL)
+        atomic_compare_exchange_strong_explicit(&next_place, &none, (uintptr_t)address, memory_order_relaxed,
+                                                memory_order_relaxed);
+    return address;
 }
 
 void *os_map_aligned(size_t length, size_t alignment) {

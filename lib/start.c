@@ -7,7 +7,6 @@
 #include "freehold.h"
 #include "memcheck.h"
 #include "superslab/housekeeper.h"
-#include "superslab/size_class.h"
 #include "interpose.h"
 
 extern const char start_is_linked;
@@ -17,7 +16,6 @@ __attribute__((constructor)) static void start(int count, char **arguments, char
     (void)count;
     (void)arguments;
     interpose_check();
-    size_class_init();
     config_read(environment);
     memcheck_start();
     arena_start_guards();

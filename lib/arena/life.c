@@ -25,14 +25,13 @@ static _Atomic bool has_begun; /* grows under arenas_lock */
 
 static void thread_exit(void *pass);
 
-/* What the first thread makes for all: the table of size classes, and a key, if the program has left one. */
+/* What the first thread makes for all: a key, if the program has left one. */
 static void begin(void) {
     /* Acquire; partner: the store below. */
     if (likely(atomic_load_explicit(&has_begun, memory_order_acquire)))
         return;
     lock_take(&arenas_lock);
     if (!atomic_load_explicit(&has_begun, memory_order_relaxed)) {
-        size_class_init();
         has_exit_key = pthread_key_create(&exit_key, thread_exit) == 0;
         atomic_store_explicit(&has_begun, true, memory_order_release);
     }

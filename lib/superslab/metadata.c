@@ -17,9 +17,14 @@ static struct {
     char *reserve;
 } chunk;
 
+/* The first one and the one in reserve are one mapping: a process has few at start. */
 static char *chunk_take(void) {
-    char *taken = os_map(CHUNK);
-    if (taken == NULL) {
+    static bool is_started;
+    char *taken = os_map(is_started ? CHUNK : 2 * CHUNK);
+    if (taken != NULL && !is_started) {
+        chunk.reserve = taken + CHUNK;
+        is_started = true;
+    } else if (taken == NULL) {
         taken = chunk.reserve;
         chunk.reserve = NULL;
     } else if (chunk.reserve == NULL)

@@ -5,15 +5,26 @@
 
 #include "../thread.h"
 
-_Atomic uint8_t size_class_table[SMALL_MAX / GRAIN + 1];
+/* How many times the steps have doubled at a size of so many grains. */
+#define DOUBLINGS(grains) ((grains) <= 8 ? 0 : 28 - __builtin_clz((grains)-1))
+#define CLASS_OF(grains)                                                                                     \
+    ((grains) == 0  ? 1                                                                                      \
+     : (grains) < 9 ? (grains)                                                                               \
+                    : 8 * DOUBLINGS(grains) + (((grains)-1) >> DOUBLINGS(grains)) + 1)
 
-void size_class_init(void) {
-    for (unsigned i = 0, class = 1; i <= SMALL_MAX / GRAIN; i++) {
-        if ((size_t)i * GRAIN > size_class_bytes(class))
-            class ++;
-        atomic_store_explicit(&size_class_table[i], (uint8_t) class, memory_order_relaxed);
-    }
-}
+#define FOUR(grains)    CLASS_OF(grains), CLASS_OF((grains) + 1), CLASS_OF((grains) + 2), CLASS_OF((grains) + 3)
+#define SIXTEEN(grains) FOUR(grains), FOUR((grains) + 4), FOUR((grains) + 8), FOUR((grains) + 12)
+#define SIXTY_FOUR(grains)                                                                                   \
+    SIXTEEN(grains), SIXTEEN((grains) + 16), SIXTEEN((grains) + 32), SIXTEEN((grains) + 48)
+#define FOUR_SIXTIES(grains)                                                                                 \
+    SIXTY_FOUR(grains), SIXTY_FOUR((grains) + 64), SIXTY_FOUR((grains) + 128), SIXTY_FOUR((grains) + 192)
+#define THOUSAND(grains)                                                                                     \
+    FOUR_SIXTIES(grains), FOUR_SIXTIES((grains) + 256), FOUR_SIXTIES((grains) + 512),                        \
+        FOUR_SIXTIES((grains) + 768)
+
+/* Made by the compiler, so that no process has to fill it, or to have a page of its own for it. */
+const uint8_t size_class_table[SMALL_MAX / GRAIN + 1] = {THOUSAND(0), THOUSAND(1024), CLASS_OF(2048)};
+static_assert(SMALL_MAX / GRAIN == 2048 && CLASS_OF(2048) == CLASSES - 1, "the table has all small sizes");
 
 void size_class_start_thread(void) {
     memcpy(thread.class_of, size_class_table, sizeof thread.class_of);

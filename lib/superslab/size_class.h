@@ -9,11 +9,11 @@
 #include "../types.h"
 
 /* The class of every size up to SMALL_MAX, by the size in GRAIN, rounded up. */
-extern _Atomic uint8_t size_class_table[SMALL_MAX / GRAIN + 1];
+extern const uint8_t size_class_table[SMALL_MAX / GRAIN + 1];
 
 /* size is at most SMALL_MAX. */
 static inline uintptr_t size_class(size_t size) {
-    return atomic_load_explicit(&size_class_table[(size + GRAIN - 1) / GRAIN], memory_order_relaxed);
+    return size_class_table[(size + GRAIN - 1) / GRAIN];
 }
 
 /* The block size of a class, in bytes, for tables. */
@@ -30,10 +30,8 @@ static inline unsigned size_class_units(unsigned class) {
     return bytes <= UNIT ? 1 : (unsigned)((bytes + UNIT - 1) / UNIT);
 }
 
-/* Fills the table. Before that, every size is taken for CLASS_NONE, whose cache is always empty. */
-void size_class_init(void);
-
-/* Fills the calling thread's part of it. */
+/* Fills the calling thread's part of it. Before that, every size is taken for CLASS_NONE, whose cache is
+ * always empty. */
 void size_class_start_thread(void);
 
 #endif
