@@ -243,6 +243,22 @@ struct reader {
     struct reader *next;           /* constant: all readers ever made */
 };
 
+#define RUN_LENGTHS (LARGE_MAX / UNIT + 1)
+
+/* The runs of one length that a thread keeps. Owner only, as all that follows. */
+struct run_list {
+    struct slab *first; /* linked through run.next */
+    uint16_t quota;     /* runs that it may hold */
+    uint16_t room;      /* of these, those that it does not */
+    uint32_t seen;      /* a digest of it when idle ones were last looked for */
+};
+
+struct runs {
+    struct run_list lists[RUN_LENGTHS]; /* by length in units */
+    int32_t until_tidy;                 /* runs that are taken until the thread tidies */
+    uint64_t quotas;                    /* bytes: the sum of the quotas */
+};
+
 /* One thread's heap, but for the caches, which are in struct thread. Recycled, never unmapped. */
 struct arena {
     struct slab_list
@@ -262,7 +278,9 @@ struct arena {
     int32_t until_tidy;     /* owner only: blocks until the clock is looked at */
     uint32_t seen[CLASSES]; /* owner only: a digest of each cache at that time */
     uint32_t held[CLASSES]; /* owner only: blocks that a cache and its spare one hold, at most */
-    struct reader reader;   /* see there */
+    struct block *spare[CLASSES]; /* owner only: a cache that was full, to be handed out after the other */
+    struct runs runs;             /* owner only: freed large blocks; of empty_arena, none */
+    struct reader reader;         /* see there */
     struct counters counters;
 
     ck_stack_t inbox __attribute__((aligned(64))); /* atomic: push by anybody, taken whole by anybody */
@@ -278,7 +296,8 @@ struct room {
     int32_t left;  /* frees that it still takes; below 0, frees that went past it */
 };
 
-/* What the fast paths touch, in thread-local storage: all of it thread only. */
+/* What the fast paths touch, in thread-local storage: all of it thread only. What slow paths alone touch, or
+ * what is as near by the arena, is there: so the library can still be loaded when the program runs. */
 struct thread {
     struct arena *arena; /* the thread's arena as the fast paths see it: empty_arena when they are to be
                             left, that is before the first refill, after the exit, and with guards */
@@ -286,7 +305,6 @@ struct thread {
     struct room room[CLASSES];
     uint8_t class_of[TINY_MAX / GRAIN + 1]; /* the class of every size up to TINY_MAX, by the size in GRAIN;
                                                here because its address takes no instruction */
-    struct block *spare[CLASSES];           /* a cache that was full, to be handed out after the other */
     struct arena *own;                      /* the thread's arena while it is RUNNING, else NULL */
     uint8_t state;                          /* enum thread_state: see there what each may do */
     uint8_t fresh_frees;                    /* frees while FRESH, up to FRESH_FREES */

@@ -126,8 +126,8 @@ static void *allocate_small(struct arena *arena, unsigned class) {
         return refill(arena, class);
     struct block *block = thread.cache[class];
     if (block == NULL) {
-        block = thread.spare[class];
-        thread.spare[class] = NULL;
+        block = thread.own->spare[class];
+        thread.own->spare[class] = NULL;
         if (block == NULL)
             return refill(arena, class);
     }

@@ -73,9 +73,9 @@ static void set_quota(struct arena *arena, unsigned class, uint32_t quota) {
 }
 
 static void flush_class(struct arena *arena, unsigned class) {
-    struct block *cached = thread.cache[class], *spare = thread.spare[class];
+    struct block *cached = thread.cache[class], *spare = thread.own->spare[class];
     cache_settle(class);
-    thread.cache[class] = thread.spare[class] = NULL;
+    thread.cache[class] = thread.own->spare[class] = NULL;
     thread.room[class].left = 0;
     arena->held[class] = 0;
     set_quota(arena, class, 0);
@@ -162,7 +162,7 @@ void cache_set_aside(unsigned class) {
         cached = NULL;
         arena->held[class] = 0;
     }
-    thread.spare[class] = cached;
+    thread.own->spare[class] = cached;
     thread.cache[class] = NULL;
     room_renew(class);
     arena->held[class] += quota;

@@ -94,7 +94,7 @@ static void check_caches(const struct arena *arena) {
     for (unsigned class = 1; class < CLASSES; class ++) {
         uint64_t quota = (uint64_t)thread.room[class].quota;
         uint32_t count = check_cache(arena, class, thread.cache[class]);
-        count += check_cache(arena, class, thread.spare[class]);
+        count += check_cache(arena, class, thread.own->spare[class]);
         if (count > arena->held[class] || arena->held[class] > HELD_MOST * quota)
             report_invariant("a cache holds so many times its quota at most", &thread.cache[class], NULL,
                              arena);

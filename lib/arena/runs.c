@@ -7,12 +7,11 @@
 
 static_assert(RUNS_MOST / UNIT <= UINT16_MAX, "a quota of runs fits");
 
-__thread struct runs runs;
-
 void runs_settle(void) {
     uint64_t kept = 0;
     for (unsigned units = 1; units < RUN_LENGTHS; units++)
-        kept += (uint64_t)(runs.lists[units].quota - runs.lists[units].room) * units * UNIT;
+        kept += (uint64_t)(thread.arena->runs.lists[units].quota - thread.arena->runs.lists[units].room) *
+                units * UNIT;
     atomic_store_explicit(&thread.own->counters.kept_runs, kept, memory_order_relaxed);
 }
 
@@ -25,9 +24,9 @@ static struct slab *pop(struct run_list *list) {
 
 /* The shortest that is long enough and wastes an eighth at most. */
 struct slab *runs_take(size_t size) {
-    struct run_list *list = runs_for(size), *last = list + (list - runs.lists) / 8;
+    struct run_list *list = runs_for(size), *last = list + (list - thread.arena->runs.lists) / 8;
     while (list->first == NULL)
-        if (list++ == last || list == runs.lists + RUN_LENGTHS)
+        if (list++ == last || list == thread.arena->runs.lists + RUN_LENGTHS)
             return NULL;
     struct slab *slab = pop(list);
     /* Release; partner: large_end. */
@@ -43,15 +42,15 @@ static uint64_t most(void) {
 /* What other lengths do not use of their quotas can be had. */
 static void quotas_reclaim(void) {
     for (unsigned units = 1; units < RUN_LENGTHS; units++) {
-        struct run_list *list = &runs.lists[units];
-        runs.quotas -= list->room * units * UNIT;
+        struct run_list *list = &thread.arena->runs.lists[units];
+        thread.arena->runs.quotas -= list->room * units * UNIT;
         list->quota -= list->room;
         list->room = 0;
     }
 }
 
 static bool has_quota(uint64_t bytes) {
-    return runs.quotas + bytes <= most();
+    return thread.arena->runs.quotas + bytes <= most();
 }
 
 static bool quota_take(struct run_list *list, uint64_t bytes) {
@@ -59,21 +58,21 @@ static bool quota_take(struct run_list *list, uint64_t bytes) {
         quotas_reclaim();
     if (!has_quota(bytes))
         return false;
-    runs.quotas += bytes;
+    thread.arena->runs.quotas += bytes;
     list->quota++;
     list->room++;
     return true;
 }
 
 bool runs_keep(struct slab *slab) {
-    struct run_list *list = &runs.lists[slab->run.units];
+    struct run_list *list = &thread.arena->runs.lists[slab->run.units];
     return (list->room != 0 || quota_take(list, large_size(slab))) && runs_push(slab);
 }
 
 bool runs_are_due(void) {
-    if (runs.until_tidy >= 0)
+    if (thread.arena->runs.until_tidy >= 0)
         return false;
-    runs.until_tidy = RUNS_TIDY;
+    thread.arena->runs.until_tidy = RUNS_TIDY;
     return true;
 }
 
@@ -84,7 +83,7 @@ static void flush_list(struct run_list *list) {
 
 void runs_flush(void) {
     for (unsigned units = 1; units < RUN_LENGTHS; units++)
-        flush_list(&runs.lists[units]);
+        flush_list(&thread.arena->runs.lists[units]);
     quotas_reclaim();
     runs_settle();
 }
@@ -98,7 +97,7 @@ void runs_flush_idle(void) {
     if (!has_quota(0))
         runs_flush();
     for (unsigned units = 1; units < RUN_LENGTHS; units++) {
-        struct run_list *list = &runs.lists[units];
+        struct run_list *list = &thread.arena->runs.lists[units];
         if (list->seen == digest(list))
             flush_list(list);
         list->seen = digest(list);

@@ -6,29 +6,10 @@
 #ifndef FREEHOLD_RUNS_H
 #define FREEHOLD_RUNS_H
 
-#include "../types.h"
-
-/* The runs of one length. */
-struct run_list {
-    struct slab *first; /* linked through run.next */
-    uint16_t quota;     /* runs that it may hold */
-    uint16_t room;      /* of these, those that it does not */
-    uint32_t seen;      /* a digest of it when idle ones were last looked for */
-};
-
-#define RUN_LENGTHS (LARGE_MAX / UNIT + 1)
-
-/* All of it thread only. */
-struct runs {
-    struct run_list lists[RUN_LENGTHS]; /* by length in units */
-    int32_t until_tidy;                 /* runs that are taken until the thread tidies */
-    uint64_t quotas;                    /* bytes: the sum of the quotas */
-};
-
-extern __attribute__((visibility("hidden"))) __thread struct runs runs;
+#include "../thread.h"
 
 static inline struct run_list *runs_for(size_t size) {
-    return &runs.lists[(size + UNIT - 1) / UNIT];
+    return &thread.arena->runs.lists[(size + UNIT - 1) / UNIT];
 }
 
 /* A run for a large block of size bytes, live, or NULL if there is none of that length, or it is time to
@@ -36,7 +17,7 @@ static inline struct run_list *runs_for(size_t size) {
 static inline void *runs_pop(size_t size) {
     struct run_list *list = runs_for(size);
     struct slab *slab = list->first;
-    if (unlikely(slab == NULL || --runs.until_tidy < 0))
+    if (unlikely(slab == NULL || --thread.arena->runs.until_tidy < 0))
         return NULL;
     list->first = slab->run.next;
     list->room++;
@@ -48,7 +29,7 @@ static inline void *runs_pop(size_t size) {
 /* Frees a large block, if there is room. A second free finds it free; of two at the same time both may be
  * believed. */
 static inline bool runs_push(struct slab *slab) {
-    struct run_list *list = &runs.lists[slab->run.units];
+    struct run_list *list = &thread.arena->runs.lists[slab->run.units];
     if (unlikely(list->room == 0))
         return false;
     atomic_store_explicit(&slab->owner, OWNER_FREE, memory_order_relaxed);

@@ -1,7 +1,7 @@
 # A program and two objects that it loads with RTLD_DEEPBIND, by names that only its own RUNPATH finds.
 
 LOADER := $(BUILD)/test/loader
-test: $(LOADER)/program
+test: $(LOADER)/program $(LOADER)/late
 
 $(LOADER)/objects/%.so: test/loader/object.c test/loader/build.mk | packages
 	@mkdir -p $(@D)
@@ -9,3 +9,7 @@ $(LOADER)/objects/%.so: test/loader/object.c test/loader/build.mk | packages
 
 $(LOADER)/program: test/loader/program.c $(LOADER)/objects/one.so $(LOADER)/objects/two.so $(TEST_HEADERS)
 	$(CC) $(TEST_COMMON) $(CFLAGS) -o $@ $< -Wl,-rpath,'$$ORIGIN/objects',--enable-new-dtags
+
+$(LOADER)/late: test/loader/late.c $(TEST_HEADERS) test/loader/build.mk | packages
+	@mkdir -p $(@D)
+	$(CC) $(TEST_COMMON) $(CFLAGS) -o $@ $<

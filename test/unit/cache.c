@@ -58,7 +58,7 @@ static void refill(void *unused) {
     /* One block is handed out. */
     require(room->quota > 0 && room->left == room->quota);
     require(length(thread.cache[class]) == brought - 1);
-    require(thread.spare[class] == NULL);
+    require(thread.own->spare[class] == NULL);
     require(blocks_used(class) == brought && blocks_counted(class) == brought);
     fh_free(block);
     require(length(thread.cache[class]) == brought && room->left == room->quota - 1);
@@ -104,7 +104,8 @@ static void overflow(void *unused) {
     for (unsigned i = 0; i < BLOCKS; i++) {
         fh_free(at[i]);
         model_free(&model, thread.room[class].quota);
-        require(length(thread.cache[class]) == model.cache && length(thread.spare[class]) == model.spare);
+        require(length(thread.cache[class]) == model.cache &&
+                length(thread.own->spare[class]) == model.spare);
         require(blocks_used(class) == used - model.past);
     }
     require(model.past > 0 && model.cache + model.spare <= HELD_MOST * (uint32_t)thread.room[class].quota);
@@ -126,14 +127,14 @@ static void empty_both(void *unused) {
     (void)unused;
     allocate_blocks(&blocks);
     free_blocks(&blocks);
-    uint32_t cached = length(thread.cache[class]), spare = length(thread.spare[class]);
+    uint32_t cached = length(thread.cache[class]), spare = length(thread.own->spare[class]);
     uint64_t refills = thread.own->counters.refills;
     require(spare > 0);
     blocks.count = cached;
     allocate_blocks(&blocks);
-    require(thread.cache[class] == NULL && length(thread.spare[class]) == spare);
+    require(thread.cache[class] == NULL && length(thread.own->spare[class]) == spare);
     void *next = fh_malloc(SIZE);
-    require(thread.spare[class] == NULL && length(thread.cache[class]) == spare - 1);
+    require(thread.own->spare[class] == NULL && length(thread.cache[class]) == spare - 1);
     require(thread.own->counters.refills == refills);
     fh_free(next);
     free_blocks(&blocks);
@@ -154,14 +155,14 @@ static void grow(void *unused) {
     allocate_blocks(&blocks);
     uint64_t refills = thread.own->counters.refills;
     for (;;) {
-        while (thread.spare[class] == NULL && freed < blocks.count)
+        while (thread.own->spare[class] == NULL && freed < blocks.count)
             fh_free(at[freed++]);
-        uint32_t held = length(thread.cache[class]) + length(thread.spare[class]);
+        uint32_t held = length(thread.cache[class]) + length(thread.own->spare[class]);
         require(held <= HELD_MOST * (uint32_t)thread.room[class].quota);
         most = held > most ? held : most;
         if (freed == blocks.count)
             break;
-        while (thread.spare[class] != NULL)
+        while (thread.own->spare[class] != NULL)
             at[--freed] = fh_malloc(SIZE);
     }
     require(most > 4 * (uint32_t)thread.room[class].quota && thread.own->counters.refills == refills);
@@ -183,7 +184,7 @@ static void flush(void *unused) {
     at[BLOCKS / 2] = NULL;
     free_blocks(&blocks);
     cache_flush();
-    require(thread.cache[class] == NULL && thread.spare[class] == NULL && thread.room[class].left == 0);
+    require(thread.cache[class] == NULL && thread.own->spare[class] == NULL && thread.room[class].left == 0);
     require(blocks_used(class) == 1 && blocks_counted(class) == 1);
     require(thread.room[class].quota == 0 && thread.own->quotas == 0);
     fh_free(live);
@@ -325,7 +326,7 @@ static void demand_one(void *unused) {
     }
     require(thread.own->quotas - (size_t)thread.room[class].quota * SIZE < others);
     for (unsigned i = 1; i < CLASSES; i++)
-        require(thread.room[i].quota != 0 || (thread.cache[i] == NULL && thread.spare[i] == NULL));
+        require(thread.room[i].quota != 0 || (thread.cache[i] == NULL && thread.own->spare[i] == NULL));
     fh_check();
     free_blocks(&blocks);
 }
@@ -390,7 +391,7 @@ static void who_frees_blocks_without_owner_in_a_class_it_uses_owns_them(void **s
 }
 
 static uint32_t cached(void) {
-    return length(thread.cache[the_class()]) + length(thread.spare[the_class()]);
+    return length(thread.cache[the_class()]) + length(thread.own->spare[the_class()]);
 }
 
 /* A thread that may own no more caches them, as far as there is room. */

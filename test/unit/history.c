@@ -245,12 +245,13 @@ static void count_outbox(struct scene *scene, const struct arena *arena) {
 }
 
 static void count_thread(struct scene *scene, const struct thread *locals) {
-    for (unsigned class = 1; class < CLASSES; class ++) {
+    for (unsigned class = 1; class < CLASSES; class ++)
         count_cache(scene, locals->cache[class]);
-        count_cache(scene, locals->spare[class]);
-    }
-    if (locals->own != NULL)
-        count_outbox(scene, locals->own);
+    if (locals->own == NULL)
+        return;
+    for (unsigned class = 1; class < CLASSES; class ++)
+        count_cache(scene, locals->own->spare[class]);
+    count_outbox(scene, locals->own);
 }
 
 static void count_threads(struct scene *scene) {

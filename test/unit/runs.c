@@ -90,7 +90,7 @@ static void a_length_takes_the_quotas_that_others_do_not_use(void **state) {
     fh_free(take(UNIT)->run.start);
     assert_int_equal(kept(), RUNS_MOST - LARGE_MAX + UNIT);
     runs_flush();
-    assert_int_equal(runs.quotas, 0);
+    assert_int_equal(thread.own->runs.quotas, 0);
 }
 
 /* Who is one of many keeps little, as a sleeper would keep it for good. */
