@@ -58,7 +58,8 @@
 #define HUGE_PAGES_SWELL 8u    /* what huge pages waste is one part in so many of the process at most */
 #define RCU_PATIENCE     1000u /* looks at readers that stay, before a grace period is given up */
 #define THAW_AT_ONCE     16u /* units that a thread looks at in a child of a fork, before it takes a new slab */
-#define FRESH_FREES      4u /* frees of a thread that never allocated, before it gets an arena */
+#define FORK_TRIES       1000u /* of a fork to take all locks at once, before it waits for each */
+#define FRESH_FREES      4u    /* frees of a thread that never allocated, before it gets an arena */
 
 /* Lists of slots: by the length of the longest run, and those that have something to purge. */
 #define LIST_WHOLE    19u /* the list of slots with all units free */

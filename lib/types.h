@@ -308,6 +308,7 @@ struct thread {
     struct arena *own;                      /* the thread's arena while it is RUNNING, else NULL */
     uint8_t state;                          /* enum thread_state: see there what each may do */
     uint8_t fresh_frees;                    /* frees while FRESH, up to FRESH_FREES */
+    uint8_t locks;                          /* mutexes that it has or is about to have; see lock.h */
 };
 
 /* Adds to a counter of one's own: no other thread writes it, so there is no need for an atomic addition. */

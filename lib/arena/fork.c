@@ -60,20 +60,63 @@ static void forking_end(void) {
     thread.arena = forking.arena;
 }
 
+static void unlock_first(size_t count) {
+    while (count-- > 0)
+        pthread_mutex_unlock(fork_locks[count]);
+}
+
+/* Takes all locks, or none: then returns one that is taken. */
+static pthread_mutex_t *try_all(void) {
+    for (size_t i = 0; i < FORK_LOCKS; i++) {
+        if (pthread_mutex_trylock(fork_locks[i]) == 0)
+            continue;
+        unlock_first(i);
+        return fork_locks[i];
+    }
+    pthread_mutex_t *taken = orphans_try_all(); /* while one is held, no other mutex is taken */
+    if (taken != NULL)
+        unlock_first(FORK_LOCKS);
+    return taken;
+}
+
+static void lock_all(void) {
+    for (size_t i = 0; i < FORK_LOCKS; i++)
+        pthread_mutex_lock(fork_locks[i]);
+    orphans_lock_all();
+}
+
+/* The list of files, and all locks. Who has one of them may have been interrupted by a signal handler that
+ * forks and waits for the list: so as long as it may be hoped that all come free, nothing is held over a
+ * wait. */
+static void take_all(void) {
+    pthread_mutex_t *taken;
+    for (unsigned tries = 0;; tries++) {
+        if (_IO_list_lock != NULL)
+            _IO_list_lock();
+        if (tries == FORK_TRIES)
+            lock_all();
+        if (tries == FORK_TRIES || (taken = try_all()) == NULL)
+            return;
+        if (_IO_list_unlock != NULL)
+            _IO_list_unlock();
+        pthread_mutex_lock(taken);
+        pthread_mutex_unlock(taken);
+    }
+}
+
 /* A single thread waits for nobody, and leaves nobody behind. It may have come from a signal handler, with
- * any of the locks held by what the handler has interrupted; so it touches none. */
+ * any of the locks held by what the handler has interrupted; so it touches none. Nor does one of many threads
+ * that has some of them itself: its child is good for exec and _exit, which is what a signal handler may do
+ * in it. */
 static void fork_prepare(void) {
     if (thread.state == THREAD_FORKING) {
         forking.nested++;
         return;
     }
-    if (__libc_single_threaded)
+    if (__libc_single_threaded || thread.locks != 0)
         return;
-    if (_IO_list_lock != NULL)
-        _IO_list_lock();
-    for (size_t i = 0; i < FORK_LOCKS; i++)
-        pthread_mutex_lock(fork_locks[i]);
-    orphans_lock_all(); /* while one is held, no other mutex is taken */
+    thread.locks = 1; /* for a handler that interrupts what follows */
+    take_all();
     forking_start();
 }
 
@@ -85,14 +128,16 @@ static bool unlock_all(void) {
     }
     forking_end();
     orphans_unlock_all();
-    for (size_t i = FORK_LOCKS; i-- > 0;)
-        pthread_mutex_unlock(fork_locks[i]);
+    unlock_first(FORK_LOCKS);
     return true;
 }
 
 static void fork_parent(void) {
-    if (thread.state == THREAD_FORKING && unlock_all() && _IO_list_unlock != NULL)
+    if (thread.state != THREAD_FORKING || !unlock_all())
+        return;
+    if (_IO_list_unlock != NULL)
         _IO_list_unlock();
+    thread.locks = 0;
 }
 
 /* The other threads are gone, perhaps in the middle of an edit of their slabs, or of a post: nothing is
@@ -109,17 +154,16 @@ static void freeze_others(void) {
     limbo_after_fork();
 }
 
-/* Whoever was to tell the thread of a push may be gone. */
-static void drain_own(void) {
+/* Whoever was to tell the thread of a push may be gone. Nothing that it owns is changed, as a signal handler
+ * may have interrupted it. */
+static void post_own(void) {
     struct arena *arena = thread.own;
     if (arena == NULL)
         return;
     for (struct slab *slab = arena->won; slab != NULL; slab = slab->won_next)
-        queue_drain_owned(arena, slab);
+        inbox_post_own(arena, slab);
     for (struct slab *slab = arena->oldest; slab != NULL; slab = slab->younger)
-        if (queue_drain_owned(arena, slab) != 0)
-            won_add(arena, slab);
-    slabs_receive(arena);
+        inbox_post_own(arena, slab);
 }
 
 static void fork_child(void) {
@@ -131,8 +175,9 @@ static void fork_child(void) {
         return;
     if (_IO_list_resetlock != NULL)
         _IO_list_resetlock();
+    thread.locks = 0;
     thaw_start();
-    drain_own();
+    post_own();
 }
 
 void arena_prepare_fork(void) {

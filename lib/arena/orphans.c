@@ -83,6 +83,17 @@ void orphans_lock_all(void) {
         pthread_mutex_lock(&locks[i].mutex);
 }
 
+pthread_mutex_t *orphans_try_all(void) {
+    for (unsigned i = 0; i < ORPHAN_LOCKS; i++) {
+        if (pthread_mutex_trylock(&locks[i].mutex) == 0)
+            continue;
+        for (unsigned taken = i; taken-- > 0;)
+            pthread_mutex_unlock(&locks[taken].mutex);
+        return &locks[i].mutex;
+    }
+    return NULL;
+}
+
 void orphans_unlock_all(void) {
     for (unsigned i = 0; i < ORPHAN_LOCKS; i++)
         pthread_mutex_unlock(&locks[i].mutex);

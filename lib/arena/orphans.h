@@ -22,6 +22,9 @@ struct slab *orphans_claim(struct arena *arena, unsigned class);
 
 /* Every lock of the orphans, around a fork. */
 void orphans_lock_all(void);
+
+/* The same, without a wait: takes all and returns NULL, or takes none and returns one that is taken. */
+pthread_mutex_t *orphans_try_all(void);
 void orphans_unlock_all(void);
 
 #endif

@@ -92,6 +92,11 @@ static void sweep(struct arena *arena, struct arena *of) {
     }
 }
 
+void inbox_post_own(struct arena *arena, struct slab *slab) {
+    if (!queue_is_empty(slab))
+        post(arena, arena, slab);
+}
+
 void inbox_after_fork(struct arena *arena, struct slab *slab) {
     struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     if (arena_is_frozen(owner) || (owner == OWNER_NONE && !queue_is_empty(slab)))

@@ -20,6 +20,9 @@ void inbox_notify(struct arena *arena, struct slab *slab);
 /* Takes all of the arena's inbox. In no read section. */
 void inbox_sweep(struct arena *arena);
 
+/* In the child of a fork: posts a slab of arena's to itself, if its queue is not empty. */
+void inbox_post_own(struct arena *arena, struct slab *slab);
+
 /* In the child of a fork, at leisure, for every slab: it may belong to a thread that is gone, or to nobody,
  * with a queue that was not looked at. In a read section. */
 void inbox_after_fork(struct arena *arena, struct slab *slab);

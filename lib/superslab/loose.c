@@ -151,7 +151,7 @@ static bool loose_purge(const struct slice *slice) {
 }
 
 static void excess_purge(void) {
-    if (thread.state == THREAD_FORKING || pthread_mutex_trylock(&purge_lock) != 0)
+    if (thread.state == THREAD_FORKING || !lock_try(&purge_lock))
         return;
     struct slice slice = slice_small(false);
     lock_take(&regions_lock);

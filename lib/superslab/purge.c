@@ -191,7 +191,7 @@ uint64_t purge_step(void) {
 void purge_excess(void) {
     int error = errno;
     uint32_t index = 0;
-    if (pthread_mutex_trylock(&purge_lock) != 0)
+    if (thread.state == THREAD_FORKING || !lock_try(&purge_lock))
         return;
     for (unsigned empty = 0; slots_next(LIST_WHOLE, &index); index++) {
         struct slot *slot = slot_at(index);
@@ -219,7 +219,7 @@ static bool is_time(uint64_t now) {
 
 void purge_tick(void) {
     if (thread.own == NULL || housekeeper_works() || !is_time(os_fine_clock()) ||
-        pthread_mutex_trylock(&purge_lock) != 0)
+        thread.state == THREAD_FORKING || !lock_try(&purge_lock))
         return;
     int error = errno;
     struct slice slice = config.decay == 0 ? slice_endless() : slice_small(false);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Forks at awkward moments. usage: interrupt alone|stdio. alone: in a process of one thread, from a signal
- * handler that has interrupted malloc and free anywhere; the child goes on where the handler interrupted it.
- * stdio: while fflush(NULL) waits for a file whose reader waits for memory. */
+ * Forks at awkward moments. usage: interrupt alone|crowd|stdio. alone: in a process of one thread, from a
+ * signal handler that has interrupted malloc and free anywhere; the child goes on where the handler
+ * interrupted it. crowd: the same in a process of several threads; the child does what a handler may do in
+ * it, and ends. stdio: while fflush(NULL) waits for a file whose reader waits for memory. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -59,8 +60,8 @@ static void use_malloc(size_t seed) {
 }
 
 /* A signal every half a millisecond of the process' own time. */
-static void start_signals(void) {
-    const struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+static void start_signals(void (*handler)(int)) {
+    const struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     const struct itimerval interval = {{0, 500}, {0, 500}};
     REQUIRE(sigaction(SIGPROF, &action, NULL) == 0);
     REQUIRE(setitimer(ITIMER_PROF, &interval, NULL) == 0);
@@ -73,7 +74,7 @@ static void stop_signals(void) {
 
 /* The child has no timer: it works on, and ends. */
 static void fork_alone(void) {
-    start_signals();
+    start_signals(handle);
     for (size_t seed = 0; atomic_load(&forks) < FORKS; seed++) {
         use_malloc(seed);
         if (is_child) {
@@ -85,6 +86,25 @@ static void fork_alone(void) {
         }
     }
     stop_signals();
+}
+
+static void fork_and_end(int signal) {
+    (void)signal;
+    pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        execl("/bin/true", "true", NULL);
+        _exit(1);
+    }
+    wait_for(child);
+    atomic_fetch_add(&forks, 1);
+}
+
+static void *use_malloc_long(void *seed) {
+    for (size_t i = (size_t)(uintptr_t)seed; atomic_load(&forks) < FORKS; i++) {
+        use_malloc(i);
+    }
+    return NULL;
 }
 
 static void run_threads(void *(*const functions[THREADS])(void *)) {
@@ -134,12 +154,21 @@ static void fork_with_stdio(void) {
     run_threads(functions);
 }
 
+static void fork_in_crowd(void) {
+    void *(*const functions[THREADS])(void *) = {use_malloc_long, use_malloc_long, use_malloc_long};
+    start_signals(fork_and_end);
+    run_threads(functions);
+    stop_signals();
+}
+
 int main(int argc, char **argv) {
     alarm(WATCHDOG);
     parent = getpid();
     REQUIRE(argc == 2);
     if (strcmp(argv[1], "alone") == 0) {
         fork_alone();
+    } else if (strcmp(argv[1], "crowd") == 0) {
+        fork_in_crowd();
     } else {
         fork_with_stdio();
     }

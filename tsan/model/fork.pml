@@ -71,13 +71,15 @@ inline slab_take() {
 }
 
 /* A slab that P owns, or is to settle. */
-inline notify_own() {
-    if
-    :: owner == me && queue != 0 ->
-        queue_drain_owned();
-        won = true
-    :: owner != me || queue == 0
-    fi
+inline post_own() {
+    d_step {
+        if
+        :: owner == me && queue != 0 ->
+            posted = true;
+            linked[me] = true
+        :: else
+        fi
+    }
 }
 
 /* What a thread that is gone had begun to say is said again: an inbox that nobody sweeps, or a post that was
@@ -93,9 +95,9 @@ inline fork_child() {
 #endif
     mutex_unlock(orphans_lock);
 #ifndef FORGET_QUEUES
-    notify_own();
+    post_own();
 #endif
-    slabs_receive()
+    skip
 }
 
 /* Looks at one more slab, at leisure: X may have let go of it and not looked at its queue, or have owned it. */
