@@ -132,10 +132,10 @@ static void put_total(FILE *stream, const char *type, size_t count, size_t bytes
 
 /* What a heap has of the system, in glibc's words: all of it may be written to, and there is no other. */
 static void put_system(FILE *stream, size_t bytes) {
-    static const char *const elements[][2] = {
-        {"system", "current"}, {"system", "max"}, {"aspace", "total"}, {"aspace", "mprotect"}};
-    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
-        fprintf(stream, "<%s type=\"%s\" size=\"%zu\"/>\n", elements[i][0], elements[i][1], bytes);
+    fprintf(stream,
+            "<system type=\"current\" size=\"%zu\"/>\n<system type=\"max\" size=\"%zu\"/>\n"
+            "<aspace type=\"total\" size=\"%zu\"/>\n<aspace type=\"mprotect\" size=\"%zu\"/>\n",
+            bytes, (size_t)superslabs_most() * SUPERSLAB, bytes, bytes);
 }
 
 int fh_malloc_info(int options, FILE *stream) {

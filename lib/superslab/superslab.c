@@ -14,7 +14,21 @@
 pthread_mutex_t superslabs_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static _Atomic uint64_t present; /* SuperSlabs registered now */
+static _Atomic uint64_t most;    /* the most that ever were */
 static _Atomic uint64_t made;    /* SuperSlabs ever made */
+
+uint64_t superslabs_most(void) {
+    return atomic_load_explicit(&most, memory_order_relaxed);
+}
+
+static void count_one(void) {
+    uint64_t now = 1 + atomic_fetch_add_explicit(&present, 1, memory_order_relaxed);
+    uint64_t before = superslabs_most();
+    while (before < now && !atomic_compare_exchange_weak_explicit(&most, &before, now, memory_order_relaxed,
+                                                                  memory_order_relaxed)) {
+        /* before is the new one. */
+    }
+}
 
 uint64_t superslabs_now(void) {
     return atomic_load_explicit(&present, memory_order_relaxed);
@@ -84,7 +98,7 @@ static void publish(struct superslab *superslab, struct slot *slot, uint64_t uni
     /* Release; partner: take_from. */
     atomic_store_explicit(&slot->free, units, memory_order_release);
     units_offer(superslab->slot);
-    atomic_fetch_add_explicit(&present, 1, memory_order_relaxed);
+    count_one();
     atomic_fetch_add_explicit(&made, 1, memory_order_relaxed);
 }
 

@@ -23,6 +23,9 @@ bool superslab_retire(struct slot *slot);
 
 /* SuperSlabs registered now, and ever. */
 uint64_t superslabs_now(void);
+
+/* The most that there ever were. */
+uint64_t superslabs_most(void);
 uint64_t superslabs_made(void);
 
 #endif
