@@ -12,6 +12,9 @@ struct config {
 
 extern struct config config;
 
+/* What FREEHOLD_ON_ERROR may be. */
+enum { ON_ERROR_ABORT, ON_ERROR_REPORT, ON_ERROR_IGNORE };
+
 /* Takes the options from the environment. Each unknown name or bad value is reported, and the default kept.
  * Does nothing in a process that runs with more rights than its user. Called once, by the constructor. */
 void config_read(char **environment);

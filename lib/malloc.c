@@ -98,7 +98,11 @@ void *fh_realloc(void *block, size_t size) {
         fh_free(block);
         return NULL;
     }
-    size_t usable = arena_block_size(block, "realloc");
+    size_t usable = arena_block_size(block, "realloc", __builtin_return_address(0));
+    if (unlikely(usable == 0)) {
+        errno = EINVAL;
+        return NULL;
+    }
     size_t used = shadow_size(block, usable);
     void *resized = resize(block, usable, size);
     if (resized != NULL)
@@ -178,7 +182,9 @@ void *fh_pvalloc(size_t size) {
 }
 
 size_t fh_malloc_usable_size(void *block) {
-    return block == NULL ? 0 : shadow_size(block, arena_block_size(block, "malloc_usable_size"));
+    if (block == NULL)
+        return 0;
+    return shadow_size(block, arena_block_size(block, "malloc_usable_size", __builtin_return_address(0)));
 }
 
 void fh_free_sized(void *block, size_t size) {

@@ -7,9 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "types.h"
+#include "config.h"
+#include "thread.h"
 
-#define LINE_MAX_LENGTH 480
+#define LINE_MAX_LENGTH 640
 
 /* A line in the making. What does not fit is cut off. */
 struct line {
@@ -76,25 +77,6 @@ static void put_slab(struct line *line, const struct slab *slab) {
     put(line, "-byte blocks");
 }
 
-noreturn void report_misuse(const char *call, const void *address, const char *what) {
-    struct line line;
-    start_call(&line, call, address);
-    put(&line, what);
-    write_out(&line);
-    abort();
-}
-
-noreturn void report_block(const char *call, const void *address, const struct slab *slab, const char *what) {
-    struct line line;
-    start_call(&line, call, address);
-    put(&line, what);
-    put(&line, " (");
-    put_slab(&line, slab);
-    put(&line, ")");
-    write_out(&line);
-    abort();
-}
-
 /* An owner may be any value by now: only arenas have a thread. */
 static void put_arena(struct line *line, const struct arena *arena) {
     put_address(line, arena);
@@ -102,6 +84,90 @@ static void put_arena(struct line *line, const struct arena *arena) {
         return;
     put(line, " of thread ");
     put_number(line, atomic_load_explicit(&arena->thread_id, memory_order_relaxed), 10);
+}
+
+static void put_thread(struct line *line, const struct arena *arena) {
+    if (arena == OWNER_NONE || arena == &empty_arena)
+        put(line, "none");
+    else if (arena <= OWNER_HUGE)
+        put(line, "free");
+    else {
+        put(line, "thread ");
+        put_number(line, atomic_load_explicit(&arena->thread_id, memory_order_relaxed), 10);
+    }
+}
+
+static void put_block(struct line *line, const struct misuse *misuse) {
+    size_t inside = (size_t)((const char *)misuse->address - (const char *)misuse->block);
+    put(line, " Block ");
+    put_address(line, misuse->block);
+    put(line, " of ");
+    put_number(line, misuse->slab->block_size, 10);
+    put(line, " bytes, ");
+    put(line, misuse->state);
+    if (inside != 0) {
+        put(line, ", ");
+        put_address(line, misuse->address);
+        put(line, " is ");
+        put_number(line, inside, 10);
+        put(line, " bytes into it");
+    }
+    put(line, ";");
+}
+
+static void put_misuse(struct line *line, const struct misuse *misuse) {
+    start_call(line, misuse->call, misuse->address);
+    put(line, misuse->what);
+    put(line, ".");
+    if (misuse->block != NULL)
+        put_block(line, misuse);
+    if (misuse->slab != NULL) {
+        put(line, " ");
+        put_slab(line, misuse->slab);
+        put(line, ", owner ");
+        put_thread(line, atomic_load_explicit(&misuse->slab->owner, memory_order_relaxed));
+        put(line, ", seen by ");
+        put_thread(line, thread.own);
+        put(line, ".");
+    }
+    put(line, " ");
+    put(line, misuse->advice);
+}
+
+/* The process ends. A handler of SIGABRT may allocate, free and fork: the locks that this thread holds are
+ * open to it, as they are to one that forks. */
+static noreturn void stop(void) {
+    if (thread.locks != 0)
+        thread.state = THREAD_FORKING;
+    abort();
+}
+
+#define SITES 64u
+
+/* Whether nothing has been said yet of this mistake at this place of the program. A table that is full knows
+ * every place. */
+static bool is_new(const struct misuse *misuse) {
+    static _Atomic uintptr_t sites[SITES];
+    uintptr_t key = (uintptr_t)misuse->site + (uintptr_t)misuse->what;
+    for (unsigned i = 0; i < SITES; i++) {
+        uintptr_t none = 0;
+        if (atomic_compare_exchange_strong_explicit(&sites[i], &none, key, memory_order_relaxed,
+                                                    memory_order_relaxed))
+            return true;
+        if (none == key)
+            return false;
+    }
+    return false;
+}
+
+void report_misuse(const struct misuse *misuse) {
+    struct line line;
+    if (config.on_error == ON_ERROR_IGNORE || (config.on_error == ON_ERROR_REPORT && !is_new(misuse)))
+        return;
+    put_misuse(&line, misuse);
+    write_out(&line);
+    if (config.on_error == ON_ERROR_ABORT)
+        stop();
 }
 
 noreturn void report_invariant(const char *invariant, const void *address, const struct slab *slab,
@@ -122,7 +188,7 @@ noreturn void report_invariant(const char *invariant, const void *address, const
     put_arena(&line, arena);
     put(&line, ". A write through a stale or overrun pointer is the usual cause.");
     write_out(&line);
-    abort();
+    stop();
 }
 
 noreturn void report_no_memory(const char *call, size_t size) {
@@ -133,7 +199,7 @@ noreturn void report_no_memory(const char *call, size_t size) {
     put_number(&line, size, 10);
     put(&line, " bytes, and no C++ runtime to throw std::bad_alloc");
     write_out(&line);
-    abort();
+    stop();
 }
 
 static void put_option(struct line *line, const char *name) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Every message of the allocator. Each is one line on standard error, written by one write(2), without
- * stdio and without memory. The functions that are noreturn end the process by abort. */
+ * stdio and without memory. The functions that are noreturn end the process by abort, with no lock of ours
+ * in the way of a handler of SIGABRT. */
 #ifndef FREEHOLD_REPORT_H
 #define FREEHOLD_REPORT_H
 
@@ -11,11 +12,21 @@
 struct arena;
 struct slab;
 
-/* The caller's mistake: "freehold: CALL(ADDRESS): WHAT". */
-noreturn void report_misuse(const char *call, const void *address, const char *what);
+/* A mistake of the program's. */
+struct misuse {
+    const char *call;        /* the function that was called */
+    const void *address;     /* what with */
+    const char *what;        /* what is wrong with it */
+    const char *advice;      /* what to do next */
+    const void *site;        /* where in the program, as far as known */
+    const struct slab *slab; /* the slab of small blocks that the address is in, or NULL */
+    const void *block;       /* the block of it that the address is in, or NULL */
+    const char *state;       /* what that block is: live, free, never allocated */
+};
 
-/* A block of a slab is not what the caller takes it for; names the slab too. */
-noreturn void report_block(const char *call, const void *address, const struct slab *slab, const char *what);
+/* "freehold: CALL(ADDRESS): WHAT. BLOCK; SLAB. ADVICE". Stops the process, or as FREEHOLD_ON_ERROR says:
+ * returns, having said it once for each site, or having said nothing. */
+void report_misuse(const struct misuse *misuse);
 
 /* An invariant of the allocator is broken: names it, the address, the slab, its owner and the arena that saw
  * it. */

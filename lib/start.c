@@ -24,6 +24,7 @@ __attribute__((constructor)) static void start(int count, char **arguments, char
 }
 
 __attribute__((destructor)) static void finish(void) {
+    arena_finish();
     if (config.stats)
         fh_malloc_stats();
 }

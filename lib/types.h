@@ -69,16 +69,17 @@ struct arena;
 /* A free block. */
 struct block {
     struct block *next;
+    uintptr_t mark; /* block_mark, so that a second free sees it; 0 when the block is handed out */
 };
+static_assert(sizeof(struct block) == GRAIN, "a free block's links fit the smallest block");
 
-/* The first block of a batch, while it travels. The others are linked through next as usual. */
+/* What the first block of a batch says while it travels, see batch_of. Its first word is the link to the next
+ * batch of the remote queue; the other blocks are linked through next as usual. */
 struct batch {
-    ck_stack_entry_t link; /* the next batch of the remote queue */
-    uint16_t second;       /* offset of the second block in the slab, in GRAIN */
-    uint16_t last;         /* offset of the last block in the slab, in GRAIN */
-    uint32_t count;        /* blocks of the batch */
+    uint16_t second; /* offset of the second block in the slab, in GRAIN */
+    uint16_t last;   /* offset of the last block in the slab, in GRAIN */
+    uint32_t count;  /* blocks of the batch */
 };
-static_assert(sizeof(struct batch) == GRAIN, "a batch's header fits the smallest block");
 
 /* Where a slab is: in no list, among its owner's with or without blocks, or among the orphans. */
 enum slab_place { PLACE_NONE, PLACE_AVAILABLE, PLACE_FULL, PLACE_ORPHANS };
@@ -297,18 +298,18 @@ struct room {
 };
 
 /* What the fast paths touch, in thread-local storage: all of it thread only. What slow paths alone touch, or
- * what is as near by the arena, is there: so the library can still be loaded when the program runs. */
+ * what is as near by the arena, is there. */
 struct thread {
     struct arena *arena; /* the thread's arena as the fast paths see it: empty_arena when they are to be
                             left, that is before the first refill, after the exit, and with guards */
     struct block *cache[CLASSES]; /* LIFO of blocks to hand out, by class */
+    uint8_t state;                /* enum thread_state: see there what each may do */
+    uint8_t fresh_frees;          /* frees while FRESH, up to FRESH_FREES */
+    uint8_t locks;                /* mutexes that it has or is about to have; see lock.h */
     struct room room[CLASSES];
-    uint8_t class_of[TINY_MAX / GRAIN + 1]; /* the class of every size up to TINY_MAX, by the size in GRAIN;
-                                               here because its address takes no instruction */
-    struct arena *own;                      /* the thread's arena while it is RUNNING, else NULL */
-    uint8_t state;                          /* enum thread_state: see there what each may do */
-    uint8_t fresh_frees;                    /* frees while FRESH, up to FRESH_FREES */
-    uint8_t locks;                          /* mutexes that it has or is about to have; see lock.h */
+    uint8_t class_of[TINY_MAX + 1]; /* the class of every size up to TINY_MAX; here because its address takes
+                                       no instruction */
+    struct arena *own;              /* the thread's arena while it is RUNNING, else NULL */
 };
 
 /* Adds to a counter of one's own: no other thread writes it, so there is no need for an atomic addition. */

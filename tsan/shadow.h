@@ -13,7 +13,7 @@
 #define FREEHOLD_TSAN_SHADOW_H
 
 #include "../lib/arena/arena.h"
-#include "../lib/report.h"
+#include "../lib/superslab/verdict.h"
 
 #if defined(FREEHOLD_TSAN)
 
@@ -38,7 +38,7 @@ static inline void tell_live(char *block, size_t size, size_t usable) {
 
 static inline void tell_free(char *block, size_t usable) {
     if (__asan_address_is_poisoned(block))
-        report_misuse("free", block, "already freed. Look for two owners of this block.");
+        verdict_report("free", block, NULL);
     __asan_poison_memory_region(block, usable);
 }
 
@@ -73,20 +73,20 @@ static inline void tell_free(char *block, size_t usable) {
 
 static inline void *shadow_allocated(void *block, size_t size) {
     if (block != NULL)
-        tell_live(block, size, arena_block_size(block, "malloc"));
+        tell_live(block, size, arena_block_size(block, "malloc", NULL));
     return block;
 }
 
 static inline void shadow_freed(void *block) {
     if (block != NULL)
-        tell_free(block, arena_block_size(block, "free"));
+        tell_free(block, arena_block_size(block, "free", NULL));
 }
 
 #ifdef FREEHOLD_ASAN
 
 static inline void shadow_resized(void *block, void *resized, size_t size) {
     (void)block; /* its address space is gone if it has moved */
-    tell_live(resized, size, arena_block_size(resized, "realloc"));
+    tell_live(resized, size, arena_block_size(resized, "realloc", NULL));
 }
 
 static inline size_t shadow_size(const void *block, size_t usable) {

@@ -7,7 +7,6 @@
 #include "../memcheck.h"
 #include "../os.h"
 #include "../remote/outbox.h"
-#include "../report.h"
 #include "../superslab/huge.h"
 #include "../superslab/large.h"
 #include "../superslab/purge.h"
@@ -16,6 +15,7 @@
 #include "../superslab/size_class.h"
 #include "../superslab/slab.h"
 #include "../superslab/superslab.h"
+#include "../superslab/verdict.h"
 #include "arenas.h"
 #include "cache.h"
 #include "guard.h"
@@ -114,6 +114,7 @@ static void *refill(struct arena *arena, unsigned class) {
         return NULL;
     if (has_cache)
         cache_fill(class, (struct chain){chain.first->next, NULL, chain.count - 1});
+    chain.first->mark = 0;
     counter_add(&arena->counters.refills, 1);
     tidy(arena, (int32_t)chain.count);
     if (config.guard >= 2 && arena->counters.refills % CHECK_EVERY == 0)
@@ -132,6 +133,7 @@ static void *allocate_small(struct arena *arena, unsigned class) {
             return refill(arena, class);
     }
     thread.cache[class] = block->next;
+    block->mark = 0;
     return block;
 }
 
@@ -191,8 +193,12 @@ void *arena_allocate(size_t size, size_t alignment, bool *zero) {
     if (unlikely(block == NULL))
         errno = ENOMEM;
     else if (unlikely(memcheck_runs))
-        memcheck_allocated(block, size, arena_block_size(block, "malloc"), *zero);
+        memcheck_allocated(block, size, arena_block_size(block, "malloc", NULL), *zero);
     return block;
+}
+
+cold void arena_free_refused(void *address) {
+    verdict_report("free", address, __builtin_return_address(0));
 }
 
 /* A slab of the thread's was full, or has become empty. */
@@ -231,57 +237,28 @@ static void free_unbuffered(struct arena *arena, struct slab *slab, struct block
     slabs_receive(arena);
 }
 
-/* The huge block that an address is inside of, or NULL. */
-static const struct slab *huge_around(const void *address) {
-    struct slab *slab = registry_find((const void *)((uintptr_t)address & ~(GRANULE - 1)));
-    if (slab == NULL || atomic_load_explicit(&slab->owner, memory_order_relaxed) != OWNER_HUGE)
-        return NULL;
-    const struct huge *huge = huge_of(slab);
-    return (size_t)((const char *)address - huge->base) < huge->length ? slab : NULL;
-}
-
-static noreturn void refuse(const char *call, const void *address) {
-    const struct slab *slab = registry_find(address);
-    if (slab == NULL)
-        slab = huge_around(address);
-    if (slab == NULL)
-        report_misuse(call, address,
-                      "not a block of this allocator: it is of the stack, static, mapped, of another "
-                      "allocator, or was freed long ago. Use what malloc returned.");
-    if (atomic_load_explicit(&slab->owner, memory_order_relaxed) == OWNER_FREE)
-        report_misuse(call, address, "already freed, or never allocated. Look for two owners of the block.");
-    report_misuse(call, address, "inside a block, not its start. Use what malloc returned.");
-}
-
-/* The slab of an address of which nothing is known; it may be that of a large or huge block. */
-static struct slab *slab_of(const void *address, const char *call) {
-    struct slab *slab = registry_find(address);
-    if (unlikely(slab == NULL))
-        refuse(call, address);
-    return slab;
-}
-
 static bool is_small(const struct arena *owner) {
     return owner == OWNER_NONE || owner > OWNER_HUGE;
 }
 
-static void free_mapped(struct slab *slab, const struct arena *owner, void *address) {
+/* false if address is not that of a large or huge block. */
+static bool free_mapped(struct slab *slab, const struct arena *owner, void *address) {
     int error = errno;
     bool given = false;
     if (owner == OWNER_LARGE && slab->run.start == address) {
         given = large_end(slab);
         if (given && thread.arena != &empty_arena && runs_keep(slab)) {
             errno = error;
-            return;
+            return true;
         }
         if (given)
             large_release(slab);
     } else if (owner == OWNER_HUGE && huge_of(slab)->base == address)
         given = huge_give(huge_of(slab));
-    if (!given)
-        refuse("free", address);
-    purge_tick();
+    if (given)
+        purge_tick();
     errno = error;
+    return given;
 }
 
 static void make_room_and_add(struct arena *arena, unsigned class, void *block) {
@@ -294,16 +271,29 @@ static void make_room_and_add(struct arena *arena, unsigned class, void *block) 
     errno = error;
 }
 
-static void free_small(struct slab *slab, void *address) {
+static void free_small(struct slab *slab, struct entry entry, struct block *block) {
     struct arena *arena = arena_enter_to_free();
-    bool own = atomic_load_explicit(&slab->owner, memory_order_relaxed) == arena;
-    if (config.guard != 0)
-        guard_block("free", own ? arena : NULL, slab, address);
-    if (own)
-        free_unbuffered(arena, slab, address);
-    else if (!outbox_add(arena, slab->class, address))
-        make_room_and_add(arena, slab->class, address);
+    if (atomic_load_explicit(&slab->owner, memory_order_relaxed) == arena) {
+        block->mark = block_mark(entry, block);
+        free_unbuffered(arena, slab, block);
+    } else if (!outbox_add(arena, slab->class, block))
+        make_room_and_add(arena, slab->class, block);
     arena_leave(arena);
+}
+
+/* false if address is not that of a live block. What is wrong is said later, without a lock. */
+static bool free_any(void *address) {
+    struct slab *slab = registry_find(address);
+    if (slab == NULL)
+        return false;
+    const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
+    if (!is_small(owner))
+        return free_mapped(slab, owner, address);
+    struct entry entry = registry_entry(address);
+    if (!block_is_live(entry, slab->class, address))
+        return false;
+    free_small(slab, entry, address);
+    return true;
 }
 
 /* Whatever is not the remote free of a running thread. */
@@ -312,12 +302,11 @@ static cold void free_slowly(void *address) {
         return;
     if (unlikely(memcheck_runs))
         memcheck_freed(address);
-    struct slab *slab = slab_of(address, "free");
-    const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
-    if (is_small(owner))
-        free_small(slab, address);
-    else
-        free_mapped(slab, owner, address);
+    memcheck_pause(); /* the block is looked at */
+    bool is_done = free_any(address);
+    memcheck_resume();
+    if (!is_done)
+        verdict_report("free", address, __builtin_return_address(0));
 }
 
 /* A run that the thread keeps, as a rule. */
@@ -341,6 +330,11 @@ static noinline void free_without_room(struct arena *arena, unsigned class, void
  * it caches the block all the same. */
 static noinline void free_ownerless(struct arena *arena, unsigned class, struct block *block) {
     struct entry entry = registry_entry(block);
+    if (unlikely(!block_is_live(entry, class, block))) {
+        verdict_report("free", block, __builtin_return_address(0));
+        return;
+    }
+    block->mark = block_mark(entry, block);
     bool is_own = slabs_claim(arena, entry_slab(entry));
     if (thread.room[class].left > 0) {
         thread.room[class].left--;
@@ -351,8 +345,11 @@ static noinline void free_ownerless(struct arena *arena, unsigned class, struct 
         arena_free_uncached(block, entry);
     } else if (cache_can_be_set_aside(class))
         set_aside_and_cache(arena, class, block);
-    else if (!outbox_add(arena, class, block))
-        make_room_and_add(arena, class, block);
+    else {
+        block->mark = 0; /* the outbox marks it when it is pushed */
+        if (!outbox_add(arena, class, block))
+            make_room_and_add(arena, class, block);
+    }
 }
 
 noinline void arena_free_elsewhere(void *address, struct entry entry, const struct arena *owner) {
@@ -366,23 +363,32 @@ noinline void arena_free_elsewhere(void *address, struct entry entry, const stru
         free_without_room(arena, (unsigned)class, address);
 }
 
-size_t arena_block_size(const void *address, const char *call) {
-    struct slab *slab = slab_of(address, call);
+/* The bytes of the block at address, or 0 if it is not that of a live block. */
+static size_t size_of(const void *address) {
+    struct slab *slab = registry_find(address);
+    if (slab == NULL)
+        return 0;
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
-    if (likely(is_small(owner)) && slab_holds_block(slab, address)) {
-        if (config.guard != 0)
-            guard_block(call, owner == thread.own ? owner : NULL, slab, address);
-        return slab->block_size;
-    }
+    if (likely(is_small(owner)))
+        return block_is_live(registry_entry(address), slab->class, address) ? slab->block_size : 0;
     if (owner == OWNER_LARGE && slab->run.start == address)
         return large_size(slab);
     if (owner == OWNER_HUGE && huge_of(slab)->base == address)
         return huge_of(slab)->length;
-    refuse(call, address);
+    return 0;
+}
+
+size_t arena_block_size(const void *address, const char *call, const void *site) {
+    memcheck_pause();
+    size_t size = size_of(address);
+    memcheck_resume();
+    if (unlikely(size == 0))
+        verdict_report(call, address, site);
+    return size;
 }
 
 void *arena_resize(void *address, size_t size) {
-    struct slab *slab = slab_of(address, "realloc");
+    struct slab *slab = registry_find(address);
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     int error = errno;
     void *resized = NULL;
@@ -392,6 +398,11 @@ void *arena_resize(void *address, size_t size) {
         resized = huge_resize(huge_of(slab), size);
     errno = error;
     return resized;
+}
+
+void arena_finish(void) {
+    if (thread.own != NULL)
+        slabs_exchange(thread.own);
 }
 
 void arena_check(void) {

@@ -12,22 +12,28 @@
  * to read as zero. NULL with errno ENOMEM if there is no memory. */
 void *arena_allocate(size_t size, size_t alignment, bool *zero);
 
-/* Frees a block of the thread's arena for which its cache has no room. */
+/* A free of an address that is not that of a live block of the thread's arena, though its unit is. */
+void arena_free_refused(void *address);
+
+/* Frees a block of the thread's arena, already marked, for which its cache has no room. */
 void arena_free_uncached(struct block *block, struct entry entry);
 
 /* Frees whatever the thread's arena does not own: a block of a slab that another owns, as the entry says, or
- * nobody; a large or a huge block. NULL is ignored. Stops the process if address is none of these. */
+ * nobody; a large or a huge block. NULL is ignored. Any other address is a misuse. */
 void arena_free_elsewhere(void *address, struct entry entry, const struct arena *owner);
 
-/* Makes a block longer or shorter without copying it; NULL if that cannot be done. It may move. Stops the
- * process if address is not that of a block. */
+/* Makes a live block longer or shorter without copying it; NULL if that cannot be done. It may move. */
 void *arena_resize(void *address, size_t size);
 
-/* The bytes that may be used at address; stops the process if it is not that of a block. */
-size_t arena_block_size(const void *address, const char *call);
+/* The bytes that may be used at address; 0, if the process goes on at all, if that is not a live block's. The
+ * program called from site. */
+size_t arena_block_size(const void *address, const char *call, const void *site);
 
 /* Gives back what the calling thread keeps: caches, outbox and empty slabs. */
 void arena_trim(void);
+
+/* Looks at what the calling thread has freed to others: the process ends. */
+void arena_finish(void);
 
 /* Adds the counters of all arenas to *sum and counts the arenas. */
 void arena_count(struct counters *sum, uint64_t *arenas);

@@ -9,28 +9,6 @@
 #include "../superslab/slab.h"
 #include "../thread.h"
 
-static const char freed_twice[] = "already freed. Look for two owners of this block.";
-
-static void free_list_walk(const char *call, const struct slab *slab, const struct block *block) {
-    for (const struct block *free = slab->free; free != NULL; free = free->next)
-        if (free == block)
-            report_block(call, block, slab, freed_twice);
-}
-
-void guard_block(const char *call, const struct arena *arena, const struct slab *slab,
-                 const struct block *block) {
-    if (!slab_holds_block(slab, block))
-        report_block(call, block, slab, "inside a block, not its start. Free what malloc returned.");
-    if (arena == NULL)
-        return;
-    if ((size_t)((const char *)block - slab->start) / slab->block_size >= slab->carved)
-        report_block(call, block, slab, "never allocated. Free what malloc returned.");
-    if (slab->used == 0 || slab->free == block)
-        report_block(call, block, slab, freed_twice);
-    if (config.guard >= 2)
-        free_list_walk(call, slab, block);
-}
-
 static void check_slab(const struct arena *arena, const struct slab *slab) {
     if (atomic_load_explicit(&slab->owner, memory_order_relaxed) != arena)
         report_invariant("an arena's lists hold slabs that it owns", slab, slab, arena);

@@ -97,9 +97,9 @@ static bool is_unborn(void) {
     return thread.state == THREAD_FRESH || thread.state == THREAD_WATCHED;
 }
 
-/* Guards and memcheck want to see every call. */
+/* Guard level 2 and memcheck want to see every call. */
 static bool has_fast_paths(void) {
-    return config.guard == 0 && !memcheck_runs;
+    return config.guard < 2 && !memcheck_runs;
 }
 
 /* Gives the thread an arena; false if it has to do with the late one. */

@@ -4,6 +4,7 @@
 #include "../superslab/rcu.h"
 #include "../superslab/registry.h"
 #include "../superslab/slab.h"
+#include "../superslab/verdict.h"
 #include "inbox.h"
 #include "queue.h"
 
@@ -14,13 +15,10 @@ static uint16_t offset_of(const struct slab *slab, const struct block *block) {
 /* To a slab that somebody else owns, in a read section. */
 static void push(struct arena *arena, const struct outbox_group *group) {
     struct slab *slab = group->slab;
-    struct batch *batch = (struct batch *)group->first;
     uint16_t second = offset_of(slab, group->count > 1 ? group->first->next : group->first);
-    batch->second = second;
-    batch->last = offset_of(slab, group->last);
-    batch->count = group->count;
+    *batch_of(slab, group->first) = (struct batch){second, offset_of(slab, group->last), group->count};
     counter_add(&arena->counters.pushes, 1);
-    queue_push_mp(slab, batch);
+    queue_push_mp(slab, group->first);
     /* Between our push and our look at the owner; partners: the fences in slab_claim and release_all. */
     fence_atomic_load();
     inbox_notify(arena, slab);
@@ -88,18 +86,57 @@ static struct outbox_group *group_of(struct outbox_groups *all, struct block *bl
     return &all->groups[all->number_of[place] - 1];
 }
 
-/* Touches the blocks for the first time. Often one is of the same slab as the one before. */
+/* What a flush knows of the unit of the blocks that it looks at: entry_position and block_mark, taken apart.
+ */
+struct unit {
+    struct outbox_group *group;
+    const struct leaf *leaf;
+    uint64_t limit, reciprocal;
+    uint32_t phase;
+};
+
+static struct unit unit_of(struct outbox_groups *all, struct block *block, uint32_t *groups) {
+    struct entry entry = registry_entry(block);
+    uintptr_t class = atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed);
+    struct unit unit = {.leaf = entry.leaf, .limit = entry_limit(entry)};
+    unit.reciprocal = entry.leaf->reciprocals[class];
+    unit.phase = entry.leaf->phases[entry.index];
+    if (unit.limit != 0)
+        unit.group = group_of(all, block, groups);
+    return unit;
+}
+
+/* A block that must not be freed. The group that was begun with it is none. */
+static cold void refuse(struct outbox_groups *all, const struct unit *unit, const void *block,
+                        uint32_t *groups) {
+    if (unit->group != NULL && unit->group->count == 0) {
+        all->number_of[unit->group->place] = 0;
+        --*groups;
+    }
+    verdict_report("free", block, NULL);
+}
+
+/* Touches the blocks for the first time. Often one is of the same slab as the one before. What is freed for
+ * the second time is marked already; what is no block stays where it is. */
 static uint32_t group(struct outbox_groups *all, void *const *blocks, uint32_t count) {
     uint32_t groups = 0;
     struct block *before = NULL;
-    struct outbox_group *group = all->groups;
-    for (uint32_t i = 0; i < count; before = blocks[i++]) {
+    struct unit unit = {.limit = 0};
+    for (uint32_t i = 0; i < count; i++) {
         struct block *block = blocks[i];
         if (!unit_is_same(block, before))
-            group = group_of(all, block, &groups);
-        block->next = group->first;
-        group->first = block;
-        group->count++;
+            unit = unit_of(all, block, &groups);
+        uintptr_t mark = (uintptr_t)block + (uintptr_t)unit.leaf;
+        uint32_t offset = (uint32_t)(uintptr_t)block + unit.phase;
+        if (unlikely(offset * unit.reciprocal >= unit.limit) || unlikely(block->mark == mark)) {
+            refuse(all, &unit, block, &groups);
+            before = NULL;
+            continue;
+        }
+        *block = (struct block){unit.group->first, mark};
+        unit.group->first = block;
+        unit.group->count++;
+        before = block;
     }
     return groups;
 }
@@ -157,8 +194,15 @@ bool outbox_make_room(struct arena *arena, uint64_t share) {
     return true;
 }
 
-void outbox_push_one(struct arena *arena, void *block) {
-    struct slab *slab = entry_slab(registry_entry(block));
+void outbox_push_one(struct arena *arena, void *address) {
+    struct entry entry = registry_entry(address);
+    struct slab *slab = entry_slab(entry);
+    struct block *block = address;
+    if (unlikely(!block_is_live(entry, slab->class, block))) {
+        verdict_report("free", block, NULL);
+        return;
+    }
+    block->mark = block_mark(entry, block);
     rcu_enter(arena);
     send(arena, &(struct outbox_group){.slab = slab, .first = block, .last = block, .count = 1});
     rcu_leave(arena);

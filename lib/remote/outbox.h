@@ -33,7 +33,7 @@ static inline bool outbox_add(struct arena *arena, uintptr_t class, void *block)
 bool outbox_make_room(struct arena *arena, uint64_t share);
 
 /* A block for which there is no outbox goes on its own. */
-void outbox_push_one(struct arena *arena, void *block);
+void outbox_push_one(struct arena *arena, void *address);
 
 /* Pushes everything. */
 void outbox_flush(struct arena *arena);

@@ -37,6 +37,7 @@ bool slab_thaw(struct slab *slab, struct arena *frozen, struct arena *arena) {
     }
     registry_own(slab, NULL);
     registry_classify(slab, slab->class); /* it may have been new */
+    registry_carve(slab, slab->carved);
     slab->won = WON_NOT;
     if (slab->place != PLACE_ORPHANS)
         slab->place = PLACE_NONE; /* the lists that it was in are nobody's */
@@ -48,15 +49,31 @@ void slab_release(struct slab *slab) {
     atomic_store_explicit(&slab->owner, OWNER_NONE, memory_order_release);
 }
 
+static struct block *block_at(const struct slab *slab, uint16_t grains) {
+    return (struct block *)(slab->start + (size_t)grains * GRAIN);
+}
+
 /* A batch travels with its list in offsets; put the pointers back and splice. */
-static void splice(struct slab *slab, struct batch *batch, uint32_t count) {
-    struct block *first = (struct block *)batch;
-    struct block *second = (struct block *)(slab->start + (size_t)batch->second * GRAIN);
-    struct block *last = (struct block *)(slab->start + (size_t)batch->last * GRAIN);
-    first->next = second;
+static void splice(struct slab *slab, struct block *first, struct batch batch) {
+    struct block *last = block_at(slab, batch.last);
+    first->next = block_at(slab, batch.second);
+    first->mark = block_mark(registry_entry(first), first);
     last->next = slab->free;
     slab->free = first;
-    slab->used -= count;
+    slab->used -= batch.count;
+}
+
+/* A batch that has been written to, or whose first block has been freed again, is not followed. */
+static void check_batch(const struct arena *arena, const struct slab *slab, const struct block *first,
+                        struct batch batch) {
+    if (batch.count == 0 || batch.count > slab->used)
+        report_invariant("a batch holds blocks that are in use", first, slab, arena);
+    struct entry entry = registry_entry(first);
+    uint64_t limit = entry_limit(entry);
+    if (entry_position(entry, slab->class, first) >= limit ||
+        entry_position(entry, slab->class, block_at(slab, batch.second)) >= limit ||
+        entry_position(entry, slab->class, block_at(slab, batch.last)) >= limit)
+        report_invariant("a batch holds blocks of its slab", first, slab, arena);
 }
 
 uint32_t queue_drain_owned(struct arena *arena, struct slab *slab) {
@@ -68,16 +85,12 @@ uint32_t queue_drain_owned(struct arena *arena, struct slab *slab) {
     ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&slab->queue);
     ck_pr_fence_acquire(); /* acquire; partner: queue_push_mp */
     while (entry != NULL) {
-        struct batch *batch = (struct batch *)entry;
-        uint32_t count = batch->count;
+        struct block *first = (struct block *)entry;
+        struct batch batch = *batch_of(slab, first);
+        check_batch(arena, slab, first, batch);
         entry = entry->next;
-        if (count == 0 || count > slab->used)
-            report_invariant("a batch holds blocks that are in use", batch, slab, arena);
-        size_t grains = (size_t)slab->capacity * slab->block_size / GRAIN;
-        if (batch->second >= grains || batch->last >= grains)
-            report_invariant("a batch holds blocks of its slab", batch, slab, arena);
-        splice(slab, batch, count);
-        drained += count;
+        splice(slab, first, batch);
+        drained += batch.count;
     }
     counter_add(&arena->counters.drains, 1);
     counter_add(&arena->counters.used[slab->class], -(int64_t)drained);

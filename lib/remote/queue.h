@@ -10,10 +10,18 @@ static inline bool queue_is_empty(const struct slab *slab) {
     return ck_pr_load_ptr(&slab->queue.head) == NULL;
 }
 
-/* Pushes one batch. Until now its blocks have pinned the slab; afterwards only a read section does. */
-static inline void queue_push_mp(struct slab *slab, struct batch *batch) {
+/* Where the first block of a batch has the batch's data: behind its mark, or, if it is too small, in its
+ * place. */
+static inline struct batch *batch_of(const struct slab *slab, const void *first) {
+    size_t offset = slab->block_size > sizeof(struct block) ? sizeof(struct block) : sizeof(struct block *);
+    return (struct batch *)((char *)first + offset);
+}
+
+/* Pushes one batch by its first block. Until now its blocks have pinned the slab; afterwards only a read
+ * section does. */
+static inline void queue_push_mp(struct slab *slab, struct block *first) {
     ck_pr_fence_release(); /* release; partner: the exchange in queue_drain_owned */
-    ck_stack_push_upmc(&slab->queue, &batch->link);
+    ck_stack_push_upmc(&slab->queue, (ck_stack_entry_t *)first);
 }
 
 /* Claims a slab without owner for arena. */

@@ -3,15 +3,26 @@
 
 #include "../os.h"
 #include "descriptor.h"
+#include "size_class.h"
 
 struct registry registry;
 
 struct slab *registry_find(const void *address) {
     if ((uintptr_t)address >> ADDRESS_BITS != 0)
         return NULL;
-    struct entry entry = registry_entry(address);
+    uintptr_t unit = (uintptr_t)address >> UNIT_SHIFT;
+    uintptr_t distance = __atomic_load_n(&registry.root[unit >> LEAF_BITS], __ATOMIC_RELAXED);
+    const struct registry *displaced = (const struct registry *)((uintptr_t)&registry + distance);
+    struct entry entry = {(struct leaf *)&displaced->empty, (uint16_t)unit};
     /* Acquire; partner: registry_set. */
     return atomic_load_explicit(&entry.leaf->slabs[entry.index], memory_order_acquire);
+}
+
+static struct leaf *leaf_make(void) {
+    struct leaf *leaf = os_map(sizeof *leaf);
+    for (unsigned class = 1; leaf != NULL && class < CLASSES; class ++)
+        leaf->reciprocals[class] = UINT64_MAX / size_class_bytes(class) + 2;
+    return leaf;
 }
 
 bool registry_prepare(const char *base, size_t length) {
@@ -19,16 +30,15 @@ bool registry_prepare(const char *base, size_t length) {
     uintptr_t first = (uintptr_t)base >> shift, last = ((uintptr_t)base + length - 1) >> shift;
     for (uintptr_t i = first; i <= last; i++) {
         uintptr_t none = 0;
-        if (atomic_load_explicit(&registry.root[i], memory_order_relaxed) != 0)
+        if (__atomic_load_n(&registry.root[i], __ATOMIC_RELAXED) != 0)
             continue;
-        struct leaf *leaf = os_map(sizeof *leaf);
+        struct leaf *leaf = leaf_make();
         if (leaf == NULL)
             return false;
-        /* Release; partners are the loads that depend on it. A leaf starts as zeros, so there is nothing else
-         * that has to be seen before. */
-        if (!atomic_compare_exchange_strong_explicit(&registry.root[i], &none,
-                                                     (uintptr_t)leaf - (uintptr_t)&registry.empty,
-                                                     memory_order_release, memory_order_relaxed))
+        /* Release; partners are the loads that depend on it. */
+        if (!__atomic_compare_exchange_n(&registry.root[i], &none,
+                                         (uintptr_t)leaf - (uintptr_t)&registry.empty, false,
+                                         __ATOMIC_RELEASE, __ATOMIC_RELAXED))
             os_unmap(leaf, sizeof *leaf);
     }
     return true;
@@ -45,6 +55,18 @@ void registry_classify(const struct slab *slab, unsigned class) {
     for (unsigned i = 0; i < slab->units; i++) {
         struct entry entry = registry_entry(base + i * UNIT);
         atomic_store_explicit(&entry.leaf->classes[entry.index], (uint8_t) class, memory_order_relaxed);
+    }
+}
+
+void registry_carve(const struct slab *slab, uint32_t carved) {
+    const char *base = unit_address(slab);
+    for (unsigned i = 0; i < slab->units; i++) {
+        struct entry entry = registry_entry(base + i * UNIT);
+        uint64_t limit = (uint64_t)carved * slab->block_size * entry.leaf->reciprocals[slab->class];
+        uint32_t phase = -(uint32_t)(uintptr_t)slab->start;
+        if (entry.leaf->phases[entry.index] != phase) /* others read it once there are blocks */
+            entry.leaf->phases[entry.index] = phase;
+        __atomic_store_n(&entry.leaf->limits[entry.index], limit, __ATOMIC_RELAXED);
     }
 }
 

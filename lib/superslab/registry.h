@@ -18,8 +18,15 @@ struct leaf {
     _Atomic(struct arena *) owners[1ul << LEAF_BITS];
     /* The slab, or NULL. Changed by whoever holds the unit, and when a SuperSlab comes and goes. */
     _Atomic(struct slab *) slabs[1ul << LEAF_BITS];
+    /* The slab's grid: see entry_block_index. The phase is constant for the slab's life. The limit grows as
+     * blocks are carved: the owner writes it atomically and may read it plainly; others read it by
+     * entry_limit. */
+    uint64_t limits[1ul << LEAF_BITS];
+    uint32_t phases[1ul << LEAF_BITS];
     /* The slab's size class, or CLASS_NONE if it is none of small blocks. Changed with slabs. */
     _Atomic uint8_t classes[1ul << LEAF_BITS];
+    /* Constant: a little over 2^64 / block size, by class; here because its address takes no instruction. */
+    uint64_t reciprocals[CLASSES];
 };
 
 /* Where a unit is in the registry. */
@@ -28,29 +35,48 @@ struct entry {
     uintptr_t index;
 };
 
-/* The root keeps a leaf as its distance from the empty one. */
+/* The root keeps a leaf as its distance from the empty one. Changed once, from 0, atomically; a plain read
+ * suffices for a live block, see registry_entry. */
 struct registry {
-    _Atomic uintptr_t root[1ul << ROOT_BITS];
     struct leaf empty;
+    uintptr_t root[1ul << ROOT_BITS];
 };
 
 extern __attribute__((visibility("hidden"))) struct registry registry;
 
 /* Where an address is, or would be, in the registry. The bits over ADDRESS_BITS are not looked at: an
- * address that has some is refused by the slow half of free, or faults where it is written to.
+ * address that has some is refused by the slow half of free, or faults where it is read.
  *
- * Relaxed loads suffice for a live block: whoever has it has it from somebody who saw the entry set. */
+ * Plain and relaxed loads suffice for a live block: whoever has it has it from somebody who saw the entry
+ * set. The root's is a plain one because compilers keep atomic ones apart from the addition. */
 static inline struct entry registry_entry(const void *address) {
     static_assert(LEAF_BITS == 16 && ROOT_BITS == 16, "the halves of a 32-bit number");
     uintptr_t unit = (uintptr_t)address >> UNIT_SHIFT;
     uintptr_t index = (uint16_t)unit, high = (uint32_t)unit >> LEAF_BITS;
-    uintptr_t distance = atomic_load_explicit(&registry.root[high], memory_order_relaxed);
-    struct registry *displaced = (struct registry *)((uintptr_t)&registry + distance);
+    struct registry *displaced = (struct registry *)((uintptr_t)&registry + registry.root[high]);
     return (struct entry){&displaced->empty, index};
 }
 
 static inline struct slab *entry_slab(struct entry entry) {
     return atomic_load_explicit(&entry.leaf->slabs[entry.index], memory_order_relaxed);
+}
+
+static inline uint64_t entry_limit(struct entry entry) {
+    return __atomic_load_n(&entry.leaf->limits[entry.index], __ATOMIC_RELAXED);
+}
+
+/* What is below the limit if and only if address is that of a carved block: then its index in the slab times
+ * a number of the class, which is less than twice the block size. Of an address between blocks it is
+ * 2^64 / SMALL_MAX at least, and of one before the first block near 2^32. No limit is over 2^19. */
+static inline uint64_t entry_position(struct entry entry, uintptr_t class, const void *address) {
+    uint32_t offset = (uint32_t)(uintptr_t)address + entry.leaf->phases[entry.index];
+    return offset * entry.leaf->reciprocals[class];
+}
+
+/* The mark of a free block. It is known to this process only, no two blocks have the same, and no pointer
+ * looks like it where addresses are as high as the kernel's are. */
+static inline uintptr_t block_mark(struct entry entry, const struct block *block) {
+    return (uintptr_t)block + (uintptr_t)entry.leaf;
 }
 
 /* Whether two blocks are of one unit, and so of one slab. */
@@ -69,6 +95,9 @@ void registry_set(const char *unit, struct slab *slab);
 
 /* Writes the class of a slab's units, or CLASS_NONE: whether their frees are those of small blocks. */
 void registry_classify(const struct slab *slab, unsigned class);
+
+/* Writes where the blocks of a slab of mine are that have been carved: none of another slab's remain. */
+void registry_carve(const struct slab *slab, uint32_t carved);
 
 /* Writes arena, or NULL, as the owner of a slab's units: for the fast half of its frees. */
 void registry_own(const struct slab *slab, struct arena *arena);

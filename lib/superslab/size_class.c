@@ -27,5 +27,7 @@ const uint8_t size_class_table[SMALL_MAX / GRAIN + 1] = {THOUSAND(0), THOUSAND(1
 static_assert(SMALL_MAX / GRAIN == 2048 && CLASS_OF(2048) == CLASSES - 1, "the table has all small sizes");
 
 void size_class_start_thread(void) {
-    memcpy(thread.class_of, size_class_table, sizeof thread.class_of);
+    thread.class_of[0] = CLASS_OF(0);
+    for (size_t size = 1; size < TINY_MAX; size += GRAIN)
+        memset(&thread.class_of[size], (int)size_class(size), GRAIN);
 }

@@ -39,6 +39,7 @@ struct slab *slab_make(struct arena *owner, unsigned class) {
         registry_set(base + i * UNIT, slab);
     /* Release; partner: a late pusher of an earlier slab of these units, which reads owner. */
     atomic_store_explicit(&slab->owner, owner, memory_order_release);
+    registry_carve(slab, 0);
     registry_classify(slab, class);
     registry_own(slab, owner);
     return slab;
@@ -53,6 +54,7 @@ void slab_close(struct slab *slab) {
     if (is_touched(slab))
         touched_remove(slab->units * UNIT);
     registry_own(slab, NULL);
+    registry_carve(slab, 0);
     registry_classify(slab, CLASS_NONE);
     /* Release; partner: a late pusher, which finds that there is nothing to claim. */
     atomic_store_explicit(&slab->owner, OWNER_FREE, memory_order_release);
@@ -67,15 +69,18 @@ void slab_give_units(struct slab *slab) {
 
 static struct chain carve(struct slab *slab, uint32_t count) {
     char *first = slab->start + (size_t)slab->carved * slab->block_size, *block = first;
+    uintptr_t mark = block_mark(registry_entry(first), (struct block *)first);
     for (uint32_t i = 1; i < count; i++) {
         char *next = block + slab->block_size;
-        ((struct block *)block)->next = (struct block *)next;
+        *(struct block *)block = (struct block){(struct block *)next, mark};
         block = next;
+        mark += slab->block_size;
     }
-    ((struct block *)block)->next = NULL;
+    *(struct block *)block = (struct block){NULL, mark};
     bool was_touched = is_touched(slab);
     slab->carved += count;
     slab->used += count;
+    registry_carve(slab, slab->carved);
     if (!was_touched && is_touched(slab))
         touched_add(slab->units * UNIT);
     return (struct chain){(struct block *)first, (struct block *)block, count};

@@ -15,6 +15,7 @@
 #include "crowd.h"
 #include "freehold.h"
 #include "random.h"
+#include "remote/queue.h"
 #include "require.h"
 #include "superslab/registry.h"
 #include "superslab/superslab.h"
@@ -262,7 +263,8 @@ static void count_threads(struct scene *scene) {
 }
 
 /* A batch's count is also that of its list, which ends at the block that it says. */
-static uint32_t batch_length(const struct slab *slab, const struct batch *batch) {
+static uint32_t batch_length(const struct slab *slab, const void *first) {
+    const struct batch *batch = batch_of(slab, first);
     const struct block *block = (const struct block *)(slab->start + (size_t)batch->second * GRAIN);
     const struct block *last = (const struct block *)(slab->start + (size_t)batch->last * GRAIN);
     uint32_t length = 1;
@@ -288,7 +290,7 @@ static void count_slab(struct scene *scene, const struct slab *slab) {
     for (const struct block *block = slab->free; block != NULL; block = block->next)
         tally->free++;
     for (const ck_stack_entry_t *entry = slab->queue.head; entry != NULL; entry = entry->next)
-        tally->in_queue += batch_length(slab, (const struct batch *)entry);
+        tally->in_queue += batch_length(slab, entry);
     uint32_t out = tally->live + tally->cached + tally->in_outbox + tally->in_queue;
     require(slab->carved == out + tally->free);
     require(slab->used == out);
@@ -417,7 +419,7 @@ static void history(bool crowded, unsigned exits, uint64_t seed) {
     const struct tally *seen = &scene.seen;
     require(seen->live > 0 && seen->in_queue > 0 && seen->free > 0);
     require(seen->in_outbox > 0 || config.decay == 0);
-    require((seen->cached > 0) == (config.guard == 0));
+    require((seen->cached > 0) == (config.guard < 2));
     require(!crowded || orphans_made() - orphans > TURNS / 10);
     for (unsigned i = 0; i < TURN_ITEMS; i++)
         if (scene.items[i].block != NULL)

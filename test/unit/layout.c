@@ -53,5 +53,7 @@ void slab_give_up(struct slab *slab) {
 }
 
 struct block *slab_take_one(struct slab *slab) {
-    return slab_take(slab, 1, 1).first;
+    struct block *block = slab_take(slab, 1, 1).first;
+    block->mark = 0; /* as malloc does */
+    return block;
 }

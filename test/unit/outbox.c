@@ -147,11 +147,11 @@ static void shuffle(struct slab **slabs, unsigned count, struct random *random) 
 }
 
 static uint32_t batch_count(const struct slab *slab) {
-    const struct batch *batch = (const struct batch *)slab->queue.head;
-    if (batch == NULL)
+    const ck_stack_entry_t *first = slab->queue.head;
+    if (first == NULL)
         return 0;
-    assert_null(batch->link.next); /* each group travels as one batch */
-    return batch->count;
+    assert_null(first->next); /* each group travels as one batch */
+    return batch_of(slab, first)->count;
 }
 
 /* Frees some blocks of the first slabs of a list, in random order, and pushes them. */

@@ -34,10 +34,10 @@ static inline void outbox_put(struct arena *arena, const struct slab *slab, stru
 
 /* A push of one block, of which nobody is told yet. */
 static inline void queue_put(struct slab *slab, struct block *block) {
-    struct batch *batch = (struct batch *)block;
+    struct batch *batch = batch_of(slab, block);
     batch->second = batch->last = (uint16_t)(((char *)block - slab->start) / GRAIN);
     batch->count = 1;
-    queue_push_mp(slab, batch);
+    queue_push_mp(slab, block);
 }
 
 #endif

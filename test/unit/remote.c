@@ -112,8 +112,8 @@ static void a_batch_says_where_its_second_and_last_blocks_are(void **state) {
     for (unsigned count = 1; count <= OUTBOX_BLOCKS; count++) {
         struct scene scene = scene_start();
         push_some(&scene, scene.other, 0, count);
-        const struct batch *batch = (const struct batch *)scene.slab->queue.head;
-        assert_ptr_equal(batch, scene.blocks[count - 1]);
+        const struct batch *batch = batch_of(scene.slab, scene.slab->queue.head);
+        assert_ptr_equal(scene.slab->queue.head, scene.blocks[count - 1]);
         assert_int_equal(batch->count, count);
         assert_int_equal(batch->second, grains(scene.slab, scene.blocks[count > 1 ? count - 2 : 0]));
         assert_int_equal(batch->last, grains(scene.slab, scene.blocks[0]));
@@ -308,13 +308,13 @@ static void drain_for_another(void *argument) {
 
 static void count_too_many(void *argument) {
     const struct scene *scene = argument;
-    ((struct batch *)scene->slab->queue.head)->count = BLOCKS + 1;
+    batch_of(scene->slab, scene->slab->queue.head)->count = BLOCKS + 1;
     queue_drain_owned(scene->owner, scene->slab);
 }
 
 static void count_none(void *argument) {
     const struct scene *scene = argument;
-    ((struct batch *)scene->slab->queue.head)->count = 0;
+    batch_of(scene->slab, scene->slab->queue.head)->count = 0;
     queue_drain_owned(scene->owner, scene->slab);
 }
 

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "verdict.h"
+
+#include "../report.h"
+#include "huge.h"
+#include "size_class.h"
+#include "slab.h"
+
+#define ADVICE_FREED                                                                                         \
+    "Look for two owners of this block; FREEHOLD_GUARD=2 keeps blocks apart for longer after they were "     \
+    "freed."
+#define ADVICE_ADDRESS "Use what malloc returned."
+
+bool block_is_free(const struct block *block, unsigned class) {
+    struct entry entry = registry_entry(block);
+    return ((uintptr_t)block >> ADDRESS_BITS) == 0 &&
+           atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed) == class &&
+           entry_position(entry, class, block) < entry_limit(entry) &&
+           block->mark == block_mark(entry, block);
+}
+
+/* The huge block that an address is inside of, or NULL. */
+static const struct slab *huge_around(const void *address) {
+    struct slab *slab = registry_find((const void *)((uintptr_t)address & ~(GRANULE - 1)));
+    if (slab == NULL || atomic_load_explicit(&slab->owner, memory_order_relaxed) != OWNER_HUGE)
+        return NULL;
+    const struct huge *huge = huge_of(slab);
+    return (size_t)((const char *)address - huge->base) < huge->length ? slab : NULL;
+}
+
+/* What is wrong with an address in a slab of small blocks. */
+static void judge_small(struct misuse *misuse, const struct slab *slab) {
+    struct entry entry = registry_entry(misuse->address);
+    const char *start = slab->start;
+    size_t offset = (size_t)((const char *)misuse->address - start);
+    misuse->slab = slab;
+    misuse->advice = ADVICE_ADDRESS;
+    if ((const char *)misuse->address < start || offset >= (size_t)slab->capacity * slab->block_size) {
+        misuse->what = "between the blocks of a slab";
+        return;
+    }
+    const struct block *block = (const struct block *)(start + offset / slab->block_size * slab->block_size);
+    misuse->block = block;
+    if (entry_position(entry, slab->class, block) >= entry_limit(entry))
+        misuse->state = "never allocated";
+    else
+        misuse->state = block->mark == block_mark(entry, block) ? "free" : "live";
+    if (block != misuse->address)
+        misuse->what = "inside a block, not its start";
+    else if (misuse->state[0] == 'n')
+        misuse->what = "never allocated";
+    else {
+        misuse->what = "already freed";
+        misuse->state = "free";
+        misuse->advice = ADVICE_FREED;
+    }
+}
+
+static void judge(struct misuse *misuse) {
+    const struct slab *slab = registry_find(misuse->address);
+    if (slab == NULL)
+        slab = huge_around(misuse->address);
+    if (slab == NULL) {
+        misuse->what = "not a block of this allocator: it is of the stack, static, mapped, of another "
+                       "allocator, or was freed long ago";
+        misuse->advice = ADVICE_ADDRESS;
+        return;
+    }
+    const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
+    if (owner == OWNER_FREE) {
+        misuse->what = "already freed, or never allocated";
+        misuse->advice = "Look for two owners of the block.";
+    } else if (owner == OWNER_LARGE || owner == OWNER_HUGE) {
+        misuse->what = "inside a block, not its start";
+        misuse->advice = ADVICE_ADDRESS;
+    } else
+        judge_small(misuse, slab);
+}
+
+cold void verdict_report(const char *call, const void *address, const void *site) {
+    struct misuse misuse = {.call = call, .address = address, .site = site};
+    judge(&misuse);
+    report_misuse(&misuse);
+}
