@@ -30,6 +30,8 @@ $(BUILD)/libfreehold.so.0: $(BUILD)/libfreehold.so
 	ln -sf libfreehold.so $@
 # Programs with a bug: as they would be shipped, but with every access where it stands.
 $(BUILD)/test/misuse/%: TEST_CFLAGS := -O1
+# The allocator calls the program's mmap, and its likes.
+$(BUILD)/test/misuse/deny: TEST_LIBS += -rdynamic
 # A starter of few pages, for a child's peak counts the pages of the parent that it was forked from.
 $(BUILD)/test/conformance/footprint: TEST_LIBS := -static
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * 64 MiB and no more (run it under `ulimit -v 65536` or FREEHOLD_LIMIT=64): ordinary work fits; when memory
- * ends malloc returns NULL with ENOMEM, and works again after the frees. */
+ * 64 MiB and no more (run it under `ulimit -v 65536`, `ulimit -d 65536` or FREEHOLD_LIMIT=64): ordinary work
+ * fits; when memory ends malloc returns NULL with ENOMEM, and works again after the frees. */
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -82,8 +82,10 @@ static void exhaust(size_t size) {
 }
 
 int main(void) {
-    struct rlimit limit;
-    REQUIRE((getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur == LIMIT) || getenv("FREEHOLD_LIMIT"));
+    struct rlimit space;
+    struct rlimit data;
+    REQUIRE(getrlimit(RLIMIT_AS, &space) == 0 && getrlimit(RLIMIT_DATA, &data) == 0);
+    REQUIRE(space.rlim_cur == LIMIT || data.rlim_cur == LIMIT || getenv("FREEHOLD_LIMIT"));
     run_two_threads();
     static const size_t sizes[] = {100, 20000, 300 * KIB, 3 * MIB, 40};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

@@ -212,7 +212,8 @@ static void by_realloc(size_t size, size_t amount) {
 static void after_realloc_to_zero(size_t size, size_t amount) {
     (void)amount;
     void *block = note(make(size));
-    if (realloc(opaque_pointer(block), opaque_size(0)) == NULL) {
+    void *none = realloc(opaque_pointer(block), opaque_size(0));
+    if (none == NULL) {
         release(block);
     }
     carry_on(size);
