@@ -57,6 +57,21 @@ static void of_inside(size_t size, size_t amount) {
     carry_on(size);
 }
 
+/* As by a program that keeps something in the upper bits of a pointer, and forgets to mask it. */
+static void *tagged(size_t size, size_t bit) {
+    return note((void *)((uintptr_t)make(size) | (uintptr_t)1 << bit));
+}
+
+static void of_tagged(size_t size, size_t amount) {
+    release(tagged(size, amount));
+    carry_on(size);
+}
+
+static void of_tagged_by_another(size_t size, size_t amount) {
+    run_in_thread(free_in_thread, tagged(size, amount));
+    carry_on(size);
+}
+
 /* As from a pointer that has been moved along the block. */
 static void of_inside_another_thread(size_t size, size_t amount) {
     char *block = make(size);
@@ -183,6 +198,12 @@ static const struct bug bugs[] = {
      of_inside_another_thread, 100, 1, "batch inside inside"},
     {"of-inside-by-another-large", "another thread frees a large block from its second page on",
      of_inside_another_thread, LARGE, 4096, "inside-run inside-run inside-run"},
+    {"of-tagged", "frees a small block by a pointer with a bit set that no address has", of_tagged, 100, 56,
+     "unseen foreign foreign"},
+    {"of-tagged-large", "frees a large block by a pointer with a bit set that no address has", of_tagged,
+     LARGE, 56, "foreign foreign foreign"},
+    {"of-tagged-by-another", "another thread frees a block by a pointer with a bit set that no address has",
+     of_tagged_by_another, 100, 56, "foreign foreign foreign"},
     {"of-before-16", "frees 16 bytes before a small block", of_before, 100, 16, "unseen inside inside"},
     {"of-before-1", "frees 1 byte before a medium block", of_before, MEDIUM, 1, "unseen inside inside"},
     {"of-before-huge", "frees a page before a huge block", of_before, HUGE, 4096, "foreign foreign foreign"},

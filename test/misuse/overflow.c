@@ -25,9 +25,9 @@ static void under_run(size_t size, size_t amount) {
 
 /* The string that fits but for its end. */
 static void overflow_string(size_t size, size_t amount) {
-    char *block = make(size);
+    char *block = note(make(size));
     for (size_t i = 0; i < size + amount; i++) {
-        ((char *)note(block))[i] = 0;
+        block[i] = 0;
     }
     release(block);
     carry_on(size);

@@ -132,10 +132,10 @@ static void read_uninitialised(size_t size, size_t offset) {
 }
 
 static void read_behind(size_t size, size_t amount) {
-    char *block = make(size);
+    char *block = note(make(size));
     unsigned sum = 0;
     for (size_t i = 0; i < size + amount; i++) {
-        sum += ((volatile char *)note(block))[i];
+        sum += ((volatile char *)block)[i];
     }
     REQUIRE(sum != 0);
     release(block);
