@@ -8,5 +8,5 @@ $(FUZZ)/history: test/fuzz/history.c $(TEST_HEADERS) $(FUZZ)/libfreehold.a test/
 
 ifneq ($(BUILD),build/fuzz)
 $(FUZZ)/libfreehold.a: $(LIB_SOURCES) $(LIB_HEADERS) Makefile test/fuzz/build.mk
-	$(MAKE) --no-print-directory BUILD=$(FUZZ) CC=clang CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" $@
+	$(MAKE) --no-print-directory BUILD=$(FUZZ) CC=clang CFLAGS="-O1 -g -Wno-error -fsanitize=fuzzer-no-link" $@
 endif
