@@ -36,7 +36,8 @@
  *   another, nobody  any; the outbox has no room    free_without_room       a new outbox
  *   any              there is none [1]              free_small              the free list or the outbox
  *   a run            the thread's runs have room    free_unclassed          them
- *   a run, huge      -                              free_mapped             its units, its granules
+ *   huge             -                              free_huge [1]           those freed last, its granules
+ *   a run            they have none [1]             free_mapped             its units
  *
  * [1] The thread works as the late arena, or guards or memcheck want to see every call. */
 
@@ -309,11 +310,25 @@ static cold void free_slowly(void *address) {
         verdict_report("free", address, __builtin_return_address(0));
 }
 
-/* A run that the thread keeps, as a rule. */
+static bool free_huge(struct slab *slab, const void *address) {
+    struct arena *arena = thread.arena;
+    struct huge *huge = huge_of(slab);
+    int error = errno;
+    if (arena == &empty_arena || config.decay == 0 || huge->base != address || !huge_give(huge))
+        return false;
+    tidy(arena, TIDY_LARGE);
+    errno = error;
+    return true;
+}
+
+/* A run that the thread keeps, as a rule, or a huge block. */
 static noinline void free_unclassed(void *address, struct entry entry) {
     struct slab *slab = entry_slab(entry);
-    if (unlikely(slab == NULL || slab->run.start != address ||
-                 atomic_load_explicit(&slab->owner, memory_order_relaxed) != OWNER_LARGE || !runs_push(slab)))
+    const struct arena *owner =
+        slab == NULL ? OWNER_FREE : atomic_load_explicit(&slab->owner, memory_order_relaxed);
+    bool is_kept = owner == OWNER_LARGE ? slab->run.start == address && runs_push(slab)
+                                        : owner == OWNER_HUGE && free_huge(slab, address);
+    if (unlikely(!is_kept))
         free_slowly(address);
 }
 

@@ -12,9 +12,8 @@ static struct {
 } recent __attribute__((aligned(64)));
 
 /* Threads begin at different ones. */
-static _Atomic(struct huge *) *place_of(unsigned i) {
-    uint64_t start = (uintptr_t)thread.own * 0x9E3779B97F4A7C15ul >> 32;
-    return &recent.blocks[(start + i) % RECENT_BLOCKS];
+static unsigned place_first(void) {
+    return (unsigned)((uintptr_t)thread.own * 0x9E3779B97F4A7C15ul >> 32);
 }
 
 static bool is_of_length(size_t length) {
@@ -27,8 +26,9 @@ static bool is_of_length(size_t length) {
 bool recent_keep(struct huge *huge) {
     if (huge->granules.region == NULL || config.decay == 0 || !is_of_length(huge->length))
         return false;
-    for (unsigned i = 0; i < RECENT_BLOCKS; i++) {
-        _Atomic(struct huge *) *place = place_of(i);
+    unsigned first = place_first();
+    for (unsigned i = first; i != first + RECENT_BLOCKS; i++) {
+        _Atomic(struct huge *) *place = &recent.blocks[i % RECENT_BLOCKS];
         struct huge *none = atomic_load_explicit(place, memory_order_relaxed);
         /* Release; partner: take. */
         if (none == NULL && atomic_compare_exchange_strong_explicit(place, &none, huge, memory_order_release,
@@ -51,8 +51,9 @@ static struct huge *take(_Atomic(struct huge *) *place) {
 struct huge *recent_take(size_t length) {
     if (atomic_load_explicit(&recent.length, memory_order_relaxed) != length)
         return NULL;
-    for (unsigned i = 0; i < RECENT_BLOCKS; i++) {
-        struct huge *huge = take(place_of(i));
+    unsigned first = place_first();
+    for (unsigned i = first; i != first + RECENT_BLOCKS; i++) {
+        struct huge *huge = take(&recent.blocks[i % RECENT_BLOCKS]);
         if (huge != NULL && huge->length == length)
             return huge;
         if (huge != NULL)
