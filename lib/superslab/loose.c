@@ -14,6 +14,8 @@
 #include "space.h"
 #include "stretch.h"
 
+#define FAILURES 64u /* in a row, as where memory is locked: then others are left for the next time */
+
 static uint64_t turned_at; /* regions_lock: when high was looked at last, milliseconds */
 
 /* What is to be purged at once, and of what there is the granule. */
@@ -95,7 +97,8 @@ static bool around_purge(const struct granule *granule) {
     return done;
 }
 
-/* Purges a part of the oldest granule, or all around it, if the kernel lets it. */
+/* Purges a part of the oldest granule, or all around it. If the kernel does not let it, the granule becomes
+ * the newest, so that the others have their turn. */
 static bool oldest_purge(const struct slice *slice) {
     struct granule *granule = granule_figures.oldest;
     if (slice->all && slice->is_endless && granule->state == GRANULE_FREE && around_purge(granule))
@@ -139,9 +142,11 @@ static bool is_due(uint64_t *early) {
 static bool loose_purge(const struct slice *slice) {
     lock_take(&regions_lock);
     uint64_t early = granule_figures.loose / SLICE_UNITS / (DECAY_STEPS / 2) + 1;
-    bool is_over = slice_is_over(slice), goes_on = true;
-    while (!is_over && goes_on && (slice->all ? granule_figures.oldest != NULL : is_due(&early))) {
-        goes_on = oldest_purge(slice);
+    unsigned failures = 0;
+    bool is_over = slice_is_over(slice);
+    while (!is_over && failures < FAILURES &&
+           (slice->all ? granule_figures.oldest != NULL : is_due(&early))) {
+        failures = oldest_purge(slice) ? 0 : failures + 1;
         lock_give(&regions_lock);
         is_over = slice_is_over(slice);
         lock_take(&regions_lock);

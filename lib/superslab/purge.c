@@ -172,16 +172,21 @@ static uint64_t pause(void) {
     return step == 0 ? 1 : step;
 }
 
+/* Grows with whatever is achieved. */
+static uint64_t progress(void) {
+    return purged_bytes() + limbo_freed() + limbo_added();
+}
+
 uint64_t purge_step(void) {
     struct slice slice = slice_large(config.decay == 0);
-    uint64_t before = purged_bytes() + limbo_freed() + limbo_added();
+    uint64_t before = progress();
     lock_take(&purge_lock);
     bool done = purge(&slice);
     lock_give(&purge_lock);
-    if (!done)
+    if (!done && progress() != before)
         return 0;
     limbo_empty();
-    fruitless = purged_bytes() + limbo_freed() + limbo_added() == before ? fruitless + 1 : 0;
+    fruitless = progress() == before ? fruitless + 1 : 0;
     if (purge_is_needed())
         return pause();
     fruitless = 0;

@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "config.h"
 #include "random.h"
@@ -208,6 +209,24 @@ static void neighbours_are_purged_together(void **state) {
     assert_int_equal(purged_bytes() - before, 4 * GRANULE);
 }
 
+static void a_granule_that_cannot_be_purged_keeps_no_other_from_it(void **state) {
+    uint64_t dirty;
+    (void)state;
+    region_decay(true);
+    struct granules locked = take(GRANULE, &dirty), other = take(GRANULE, &dirty);
+    assert_int_equal(mlock(granules_address(&locked), UNIT), 0);
+    region_give(&locked);
+    region_give(&other);
+    locked.region->granules[locked.first].since -= 2 * (uint32_t)config.decay;
+    other.region->granules[other.first].since -= (uint32_t)config.decay;
+    region_decay(false);
+    assert_int_equal(granule_of(&locked, 0)->dirty, UINT64_MAX);
+    assert_int_equal(granule_of(&other, 0)->dirty, 0);
+    assert_int_equal(munlock(granules_address(&locked), UNIT), 0);
+    region_decay(true);
+    assert_int_equal(region_loose_bytes(), 0);
+}
+
 static void what_is_in_limbo_is_neither_free_nor_in_use(void **state) {
     struct granules granules, other;
     uint64_t dirty;
@@ -268,6 +287,7 @@ int main(void) {
         cmocka_unit_test(what_is_kept_is_bounded_by_what_lived),
         cmocka_unit_test(the_pages_behind_an_end_are_not_touched_and_decay),
         cmocka_unit_test(loose_granules_expire_by_the_decay_time),
+        cmocka_unit_test(a_granule_that_cannot_be_purged_keeps_no_other_from_it),
         cmocka_unit_test(neighbours_are_purged_together),
         cmocka_unit_test(what_is_in_limbo_is_neither_free_nor_in_use),
         cmocka_unit_test(advice_on_huge_pages_does_not_cut_a_region_too_often),
