@@ -69,7 +69,7 @@ demo: | packages
 	@scripts/demo
 
 check: | packages
-	@scripts/setup check
+	@scripts/setup check programs
 	@$(MAKE) --no-print-directory all stress test
 	@scripts/check
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Threads that begin or end in unusual ways. usage: edges passes|keyless|cancel|detached|main|clone. passes:
- * the first allocation of all is made by a key's destructor, in each of the four passes. keyless: the program
- * has taken every key before the allocator could. cancel: by pthread_cancel. detached: still at work when the
- * process exits. main: leaves by pthread_exit before the others. clone: made by clone, without the C
- * library's knowledge. Memory stays flat, and arenas are used again. */
+ * Threads that begin or end in unusual ways. usage: edges passes|keyless|cancel|pending|detached|main|clone.
+ * passes: the first allocation of all is made by a key's destructor, in each of the four passes. keyless: the
+ * program has taken every key before the allocator could. cancel: by pthread_cancel. pending: no call of
+ * malloc's kin is a place where a thread is cancelled that is to be. detached: still at work when the process
+ * exits. main: leaves by pthread_exit before the others. clone: made by clone, without the C library's
+ * knowledge. Memory stays flat, and arenas are used again. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
@@ -119,6 +121,45 @@ static void cancel_threads(void) {
     REQUIRE(resident_bytes() < early + 2 * MIB);
 }
 
+static atomic_size_t survivors;
+
+/* Every call, with slow paths, system calls and locks. */
+static void use_all_calls(void) {
+    static const size_t sizes[] = {1, 100, 5000, 40000, 300000, 3 * MIB, 12 * MIB};
+    for (size_t i = 0; i < 3 * sizeof(sizes) / sizeof(sizes[0]); i++) {
+        size_t size = sizes[i % (sizeof(sizes) / sizeof(sizes[0]))];
+        void *block = calloc(1, size);
+        void *aligned = NULL;
+        REQUIRE(block != NULL && posix_memalign(&aligned, 4096, size) == 0);
+        block = realloc(block, 2 * size);
+        REQUIRE(block != NULL && malloc_usable_size(block) >= 2 * size);
+        free(aligned);
+        free(block);
+    }
+    malloc_trim(0);
+    (void)mallinfo2();
+}
+
+static void *be_cancelled_late(void *unused) {
+    REQUIRE(pthread_cancel(pthread_self()) == 0);
+    use_all_calls();
+    atomic_fetch_add(&survivors, 1);
+    pthread_testcancel();
+    REQUIRE(!"pthread_testcancel returned");
+    return unused;
+}
+
+static void cancel_while_pending(void) {
+    for (int i = 0; i < FEW / 5; i++) {
+        pthread_t thread;
+        void *result;
+        REQUIRE(pthread_create(&thread, NULL, be_cancelled_late, NULL) == 0);
+        REQUIRE(pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED);
+    }
+    REQUIRE(atomic_load(&survivors) == FEW / 5);
+    check_invariants();
+}
+
 static void *allocate_for_ever(void *unused) {
     for (;;) {
         use_malloc();
@@ -195,6 +236,8 @@ int main(int argc, char **argv) {
         live_without_keys();
     } else if (strcmp(name, "cancel") == 0) {
         cancel_threads();
+    } else if (strcmp(name, "pending") == 0) {
+        cancel_while_pending();
     } else if (strcmp(name, "detached") == 0) {
         run_children(exit_with_detached);
     } else if (strcmp(name, "main") == 0) {
