@@ -79,7 +79,11 @@ bool os_purge(void *address, size_t length) {
     return madvise(address, length, MADV_DONTNEED) == 0;
 }
 
+static _Atomic bool has_sandbox;
+
 void os_advise_huge_pages(void *address, size_t length, bool wanted) {
+    if (atomic_load_explicit(&has_sandbox, memory_order_relaxed))
+        return;
     (void)madvise(address, length, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
@@ -130,8 +134,6 @@ void os_pause(uint64_t milliseconds) {
     _Atomic uint32_t word = 0;
     (void)os_wait(&word, 0, milliseconds);
 }
-
-static _Atomic bool has_sandbox;
 
 void os_expect_sandbox(void) {
     atomic_store_explicit(&has_sandbox, true, memory_order_relaxed);

@@ -25,7 +25,8 @@ bool os_unmap(void *address, size_t length);
 /* Gives the pages back; they read as zero afterwards. */
 bool os_purge(void *address, size_t length);
 
-/* Asks for huge pages, or against them. Without effect where the kernel does not know them. */
+/* Asks for huge pages, or against them. Without effect where the kernel does not know them, and in a sandbox,
+ * which may know no such advice. */
 void os_advise_huge_pages(void *address, size_t length, bool wanted);
 
 /* Makes the mapping longer or shorter where it is; false if it cannot. */

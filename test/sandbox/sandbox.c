@@ -2,8 +2,8 @@
  *
  * A program that closes a seccomp sandbox round itself and then works on, with new threads. usage: sandbox
  * kill, or sandbox deny ERRNO. kill: the process is killed at any system call but those that the C library
- * makes for threads and for its own malloc. deny: the calls that an allocator can do without fail with the
- * number ERRNO. Nothing may be printed. */
+ * makes for threads and for its own malloc, and at any advice to the kernel but that pages are not needed.
+ * deny: the calls that an allocator can do without fail with the number ERRNO. Nothing may be printed. */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -50,16 +51,28 @@ static const unsigned dispensable[] = {
     SYS_nanosleep,   SYS_clock_nanosleep, SYS_poll,       SYS_sysinfo,       SYS_prlimit64,
 };
 
-static struct sock_filter filter[2 * (COUNT(needed) + COUNT(dispensable)) + 3];
+static struct sock_filter filter[2 * (COUNT(needed) + COUNT(dispensable)) + 8];
 static unsigned short length;
 
 static void add(struct sock_filter instruction) {
     filter[length++] = instruction;
 }
 
+/* Before the list, with the number of the call in the filter's register. */
+static void check_advice(void) {
+    add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 3));
+    add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])));
+    add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MADV_DONTNEED, 1, 0));
+    add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+    add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
+}
+
 /* The listed calls are answered with one action, all others with the other one. */
 static void close_sandbox(const unsigned *calls, size_t count, unsigned listed, unsigned others) {
     add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
+    if (others == SECCOMP_RET_KILL_PROCESS) {
+        check_advice();
+    }
     for (size_t i = 0; i < count; i++) {
         add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1));
         add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, listed));
