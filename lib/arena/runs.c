@@ -43,7 +43,7 @@ static uint64_t most(void) {
 static void quotas_reclaim(void) {
     for (unsigned units = 1; units < RUN_LENGTHS; units++) {
         struct run_list *list = &thread.arena->runs.lists[units];
-        thread.arena->runs.quotas -= list->room * units * UNIT;
+        thread.arena->runs.quotas -= (uint64_t)list->room * units * UNIT;
         list->quota -= list->room;
         list->room = 0;
     }

@@ -274,7 +274,7 @@ static void *fill_heap(void *argument) {
 static void renew_heap(void) {
     size_t early = resident_bytes();
     for (size_t round = 0; round < ROUNDS; round++) {
-        for (size_t i = 0; i < LEAVE * HEAP; i++) {
+        for (size_t i = 0; i < (size_t)LEAVE * HEAP; i++) {
             void **block = &heap[i % LEAVE][i / LEAVE];
             if ((i / LEAVE + round) % 2) {
                 free(*block);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * A program that loads Freehold itself, when it runs already: what it has of malloc stays the C library's,
- * and the functions by our own names work, in threads as well. usage: late LIBRARY */
+ * and the functions by our own names work, in threads as well. usage: late LIBRARY [REFUSAL]. With a
+ * REFUSAL the library must not be loaded, the loader must say that among others, and all goes on. */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "conformance/probe.h"
@@ -22,7 +24,7 @@ static void *trade(void *seed) {
         void *block = resize(allocate(size), 2 * size);
         REQUIRE(block != NULL);
         block_fill(block, 2 * size, 1);
-        give(__atomic_exchange_n(&shelf[i * 7 % 1000], block, __ATOMIC_ACQ_REL));
+        give(atomic_exchange(&shelf[i * 7 % 1000], block));
     }
     free(malloc(100));
     return NULL;
@@ -37,8 +39,13 @@ static void *find(void *library, const char *name) {
 int main(int argc, char **argv) {
     pthread_t threads[THREADS];
     void *before = malloc(1000);
-    REQUIRE(argc == 2 && dlsym(RTLD_DEFAULT, "fh_malloc") == NULL);
+    REQUIRE((argc == 2 || argc == 3) && dlsym(RTLD_DEFAULT, "fh_malloc") == NULL);
     void *library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+    if (argc == 3) {
+        REQUIRE(library == NULL && strstr(dlerror(), argv[2]) != NULL);
+        free(before);
+        return 0;
+    }
     if (library == NULL) {
         probe_fail(dlerror(), argv[1], 0);
     }
