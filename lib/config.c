@@ -4,8 +4,10 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #include "report.h"
 
@@ -61,6 +63,25 @@ static bool number_parse(const char *text, unsigned long *number) {
     }
     *number = sum;
     return true;
+}
+
+extern void *__libc_stack_end __attribute__((weak));
+
+/* The dynamic loader allocates before the C library knows the environment: then it is where the kernel put
+ * it, behind the arguments. */
+static char **environment_find(void) {
+    if (environ != NULL || &__libc_stack_end == NULL || __libc_stack_end == NULL)
+        return environ;
+    char **arguments = (char **)__libc_stack_end + 1;
+    uintptr_t count = (uintptr_t)arguments[-1];
+    return count < UINT16_MAX && arguments[count] == NULL ? arguments + count + 1 : NULL;
+}
+
+void config_start(void) {
+    static bool is_done; /* the first caller is alone */
+    if (!is_done)
+        config_read(environment_find());
+    is_done = true;
 }
 
 void config_read(char **environment) {

@@ -83,7 +83,8 @@ static bool is_to_be_resized(size_t usable, size_t size) {
 
 /* Where it is, or by moving its pages; NULL if neither can be done. */
 static void *resize(void *block, size_t usable, size_t size) {
-    void *resized = memcheck_runs ? NULL : block;
+    bool must_move = memcheck_runs || (config.guard >= 2 && usable <= SMALL_MAX);
+    void *resized = must_move ? NULL : block;
     if (resized != NULL && is_to_be_resized(usable, size))
         resized = arena_resize(block, size);
     if (resized != NULL)
@@ -99,7 +100,7 @@ void *fh_realloc(void *block, size_t size) {
         return NULL;
     }
     size_t usable = arena_block_size(block, "realloc", __builtin_return_address(0));
-    if (unlikely(usable == 0)) {
+    if (unlikely(usable == NO_BLOCK)) {
         errno = EINVAL;
         return NULL;
     }
@@ -184,7 +185,8 @@ void *fh_pvalloc(size_t size) {
 size_t fh_malloc_usable_size(void *block) {
     if (block == NULL)
         return 0;
-    return shadow_size(block, arena_block_size(block, "malloc_usable_size", __builtin_return_address(0)));
+    size_t usable = arena_block_size(block, "malloc_usable_size", __builtin_return_address(0));
+    return usable == NO_BLOCK ? 0 : shadow_size(block, usable);
 }
 
 void fh_free_sized(void *block, size_t size) {

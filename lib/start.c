@@ -12,11 +12,9 @@
 extern const char start_is_linked;
 const char start_is_linked = 1;
 
-__attribute__((constructor)) static void start(int count, char **arguments, char **environment) {
-    (void)count;
-    (void)arguments;
+__attribute__((constructor)) static void start(void) {
     interpose_check();
-    config_read(environment);
+    config_start();
     memcheck_start();
     arena_start_guards();
     arena_prepare_fork();

@@ -268,20 +268,21 @@ struct arena {
     uint64_t owned;                 /* owner only: bytes of these slabs */
     uint64_t share;                 /* owner only: bytes that it may own, as it was when last looked up */
     struct slab *won;               /* owner only: slabs claimed or drained, to be settled */
-    bool called;            /* owner only: let go of a slab that was posted, so the inbox is to be swept */
-    struct outbox *outbox;  /* owner only: NULL until it is needed */
-    uint32_t outbox_count;  /* owner only: blocks in it */
-    int32_t outbox_room;    /* owner only: what it still takes, see outbox_costs */
-    int32_t outbox_size;    /* owner only: what it takes if it is empty */
-    uint32_t hand;          /* owner only: the class that gives up cache next */
-    uint64_t quotas;        /* owner only: bytes, the sum of the classes' quotas */
-    uint64_t tidied;        /* owner only: when it was last tidied, milliseconds */
-    int32_t until_tidy;     /* owner only: blocks until the clock is looked at */
-    uint32_t seen[CLASSES]; /* owner only: a digest of each cache at that time */
-    uint32_t held[CLASSES]; /* owner only: blocks that a cache and its spare one hold, at most */
-    struct block *spare[CLASSES]; /* owner only: a cache that was full, to be handed out after the other */
-    struct runs runs;             /* owner only: freed large blocks; of empty_arena, none */
-    struct reader reader;         /* see there */
+    bool called;           /* owner only: let go of a slab that was posted, so the inbox is to be swept */
+    struct outbox *outbox; /* owner only: NULL until it is needed */
+    uint32_t outbox_count; /* owner only: blocks in it */
+    int32_t outbox_room;   /* owner only: what it still takes, see outbox_costs */
+    int32_t outbox_size;   /* owner only: what it takes if it is empty */
+    struct quarantine *quarantine; /* owner only: NULL until it is needed */
+    uint32_t hand;                 /* owner only: the class that gives up cache next */
+    uint64_t quotas;               /* owner only: bytes, the sum of the classes' quotas */
+    uint64_t tidied;               /* owner only: when it was last tidied, milliseconds */
+    int32_t until_tidy;            /* owner only: blocks until the clock is looked at */
+    uint32_t seen[CLASSES];        /* owner only: a digest of each cache at that time */
+    uint32_t held[CLASSES];        /* owner only: blocks that a cache and its spare one hold, at most */
+    struct block *spare[CLASSES];  /* owner only: a cache that was full, to be handed out after the other */
+    struct runs runs;              /* owner only: freed large blocks; of empty_arena, none */
+    struct reader reader;          /* see there */
     struct counters counters;
 
     ck_stack_t inbox __attribute__((aligned(64))); /* atomic: push by anybody, taken whole by anybody */

@@ -7,6 +7,7 @@
 #include "../memcheck.h"
 #include "../os.h"
 #include "../remote/outbox.h"
+#include "../superslab/filling.h"
 #include "../superslab/huge.h"
 #include "../superslab/large.h"
 #include "../superslab/purge.h"
@@ -20,6 +21,7 @@
 #include "cache.h"
 #include "guard.h"
 #include "life.h"
+#include "quarantine.h"
 #include "runs.h"
 #include "slabs.h"
 
@@ -41,7 +43,7 @@
  *
  * [1] The thread works as the late arena, or guards or memcheck want to see every call. */
 
-#define CHECK_EVERY 64 /* refills between two checks at guard level 2 */
+#define CHECK_EVERY 4096 /* refills between two checks of a slab at guard level 2 */
 
 /* What is done now and then, wherever a slow path ends or begins. */
 static cold void tidy_now(struct arena *arena) {
@@ -119,7 +121,7 @@ static void *refill(struct arena *arena, unsigned class) {
     counter_add(&arena->counters.refills, 1);
     tidy(arena, (int32_t)chain.count);
     if (config.guard >= 2 && arena->counters.refills % CHECK_EVERY == 0)
-        guard_check(arena);
+        guard_check_one(arena);
     return chain.first;
 }
 
@@ -138,9 +140,27 @@ static void *allocate_small(struct arena *arena, unsigned class) {
     return block;
 }
 
+/* A small block at guard level 2, with a filling behind size bytes. What it is filled with was written when
+ * it became free. */
+static void *allocate_filled(struct arena *arena, unsigned class, size_t size) {
+    struct block *block = refill(arena, class);
+    if (block == NULL)
+        return NULL;
+    if (!filling_is_whole(block, size_class_bytes(class)))
+        verdict_damage("malloc", block, "written to after it was freed", "free", NULL);
+    filling_begin(block, size_class_bytes(class), size);
+    return block;
+}
+
 static void *allocate(struct arena *arena, size_t size, size_t alignment, bool *zero) {
     size_t rounded = (size + alignment - 1) & ~(alignment - 1);
     *zero = false;
+    if (unlikely(config.guard >= 2)) {
+        size_t longer = (size + TRAILER + alignment - 1) & ~(alignment - 1);
+        if (longer <= SMALL_MAX)
+            return allocate_filled(arena, (unsigned)size_class(longer), size);
+        rounded = SMALL_MAX + 1;
+    }
     if (rounded <= SMALL_MAX)
         return allocate_small(arena, (unsigned)size_class(rounded));
     tidy(arena, TIDY_LARGE);
@@ -272,18 +292,71 @@ static void make_room_and_add(struct arena *arena, unsigned class, void *block) 
     errno = error;
 }
 
-static void free_small(struct slab *slab, struct entry entry, struct block *block) {
-    struct arena *arena = arena_enter_to_free();
+static void give(struct arena *arena, struct slab *slab, struct block *block) {
     if (atomic_load_explicit(&slab->owner, memory_order_relaxed) == arena) {
-        block->mark = block_mark(entry, block);
+        block->mark = block_mark(registry_entry(block), block);
         free_unbuffered(arena, slab, block);
-    } else if (!outbox_add(arena, slab->class, block))
+        return;
+    }
+    block->mark = 0; /* the outbox marks it when it is pushed */
+    if (!outbox_add(arena, slab->class, block))
         make_room_and_add(arena, slab->class, block);
+}
+
+static void free_small(struct slab *slab, struct block *block) {
+    struct arena *arena = arena_enter_to_free();
+    give(arena, slab, block);
+    arena_leave(arena);
+}
+
+/* Blocks whose time in the quarantine is over, or all. */
+static void release_some(struct arena *arena, bool all) {
+    for (struct block *block; (block = quarantine_next(arena, all)) != NULL;) {
+        struct slab *slab = entry_slab(registry_entry(block));
+        if (block->next != NULL || block->mark != block_mark(registry_entry(block), block) ||
+            !filling_is_whole(block, slab->block_size)) {
+            verdict_damage("free", block, "written to after it was freed", "free", NULL);
+            filling_end(block, slab->block_size);
+        }
+        give(arena, slab, block);
+    }
+}
+
+void arena_release_quarantine(struct arena *arena) {
+    release_some(arena, true);
+}
+
+/* Whether nothing is written beyond a block, or before it. */
+static bool is_whole(const struct slab *slab, const char *block, const void *site) {
+    size_t size;
+    if (!filling_size(block, slab->block_size, &size)) {
+        verdict_damage("free", block, "written beyond its end, or before the block behind it", "live", site);
+        return false;
+    }
+    if (block != slab->start && !filling_ends(block - slab->block_size, slab->block_size)) {
+        verdict_damage("free", block, "written before its start, or beyond the block before it", "live",
+                       site);
+        return false;
+    }
+    return true;
+}
+
+/* At guard level 2. What is damaged is left alone. */
+static void free_filled(struct slab *slab, struct block *block, const void *site) {
+    if (!is_whole(slab, (const char *)block, site))
+        return;
+    filling_end(block, slab->block_size);
+    *block = (struct block){NULL, block_mark(registry_entry(block), block)};
+    struct arena *arena = arena_enter_to_free();
+    if (arena == &late_arena || !quarantine_add(arena, block, slab->block_size))
+        give(arena, slab, block);
+    else
+        release_some(arena, false);
     arena_leave(arena);
 }
 
 /* false if address is not that of a live block. What is wrong is said later, without a lock. */
-static bool free_any(void *address) {
+static bool free_any(void *address, const void *site) {
     struct slab *slab = registry_find(address);
     if (slab == NULL)
         return false;
@@ -293,7 +366,10 @@ static bool free_any(void *address) {
     struct entry entry = registry_entry(address);
     if (!block_is_live(entry, slab->class, address))
         return false;
-    free_small(slab, entry, address);
+    if (config.guard >= 2)
+        free_filled(slab, address, site);
+    else
+        free_small(slab, address);
     return true;
 }
 
@@ -304,7 +380,7 @@ static cold void free_slowly(void *address) {
     if (unlikely(memcheck_runs))
         memcheck_freed(address);
     memcheck_pause(); /* the block is looked at */
-    bool is_done = free_any(address);
+    bool is_done = free_any(address, __builtin_return_address(0));
     memcheck_resume();
     if (!is_done)
         verdict_report("free", address, __builtin_return_address(0));
@@ -378,26 +454,35 @@ noinline void arena_free_elsewhere(void *address, struct entry entry, const stru
         free_without_room(arena, (unsigned)class, address);
 }
 
-/* The bytes of the block at address, or 0 if it is not that of a live block. */
+/* At guard level 2 what was asked for is all that may be used. A damaged one is told of when it is freed. */
+static size_t small_size(const struct slab *slab, const void *block) {
+    size_t size = slab->block_size;
+    if (config.guard >= 2)
+        filling_size(block, slab->block_size, &size);
+    return size;
+}
+
+/* The bytes of the block at address, or NO_BLOCK if it is not that of a live block. */
 static size_t size_of(const void *address) {
     struct slab *slab = registry_find(address);
     if (slab == NULL)
-        return 0;
+        return NO_BLOCK;
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     if (likely(is_small(owner)))
-        return block_is_live(registry_entry(address), slab->class, address) ? slab->block_size : 0;
+        return block_is_live(registry_entry(address), slab->class, address) ? small_size(slab, address)
+                                                                            : NO_BLOCK;
     if (owner == OWNER_LARGE && slab->run.start == address)
         return large_size(slab);
     if (owner == OWNER_HUGE && huge_of(slab)->base == address)
         return huge_of(slab)->length;
-    return 0;
+    return NO_BLOCK;
 }
 
 size_t arena_block_size(const void *address, const char *call, const void *site) {
     memcheck_pause();
     size_t size = size_of(address);
     memcheck_resume();
-    if (unlikely(size == 0))
+    if (unlikely(size == NO_BLOCK))
         verdict_report(call, address, site);
     return size;
 }
@@ -416,6 +501,8 @@ void *arena_resize(void *address, size_t size) {
 }
 
 void arena_finish(void) {
+    if (thread.own != NULL)
+        release_some(thread.own, true);
     if (thread.own != NULL)
         slabs_exchange(thread.own);
 }

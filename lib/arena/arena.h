@@ -25,12 +25,16 @@ void arena_free_elsewhere(void *address, struct entry entry, const struct arena 
 /* Makes a live block longer or shorter without copying it; NULL if that cannot be done. It may move. */
 void *arena_resize(void *address, size_t size);
 
-/* The bytes that may be used at address; 0, if the process goes on at all, if that is not a live block's. The
- * program called from site. */
+/* The bytes that may be used at address; NO_BLOCK, if the process goes on at all, if that is not a live
+ * block's. The program called from site. */
+#define NO_BLOCK SIZE_MAX
 size_t arena_block_size(const void *address, const char *call, const void *site);
 
 /* Gives back what the calling thread keeps: caches, outbox and empty slabs. */
 void arena_trim(void);
+
+/* Frees what is in an arena's quarantine; the thread works as the arena. */
+void arena_release_quarantine(struct arena *arena);
 
 /* Looks at what the calling thread has freed to others: the process ends. */
 void arena_finish(void);

@@ -6,6 +6,9 @@
 
 #include "../types.h"
 
+/* Checks one slab of an arena. */
+void guard_check_one(const struct arena *arena);
+
 /* Checks all of an arena: its slabs, lists, caches and outbox. Stops the process if an invariant is broken.
  */
 void guard_check(const struct arena *arena);

@@ -32,6 +32,7 @@ static void begin(void) {
         return;
     lock_take(&arenas_lock);
     if (!atomic_load_explicit(&has_begun, memory_order_relaxed)) {
+        config_start();
         has_exit_key = pthread_key_create(&exit_key, thread_exit) == 0;
         atomic_store_explicit(&has_begun, true, memory_order_release);
     }
@@ -39,6 +40,7 @@ static void begin(void) {
 }
 
 static void arena_stop(struct arena *arena) {
+    arena_release_quarantine(arena);
     if (arena_has_cache(arena)) {
         cache_flush();
         runs_flush();
@@ -158,6 +160,7 @@ void arena_start_guards(void) {
 
 void arena_trim(void) {
     struct arena *arena = arena_enter();
+    arena_release_quarantine(arena);
     if (arena_has_cache(arena)) {
         cache_flush();
         runs_flush();

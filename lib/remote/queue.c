@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "queue.h"
 
+#include "../config.h"
 #include "../report.h"
+#include "../superslab/filling.h"
 #include "../superslab/registry.h"
 #include "../superslab/slab.h"
 
@@ -58,6 +60,8 @@ static void splice(struct slab *slab, struct block *first, struct batch batch) {
     struct block *last = block_at(slab, batch.last);
     first->next = block_at(slab, batch.second);
     first->mark = block_mark(registry_entry(first), first);
+    if (unlikely(config.guard >= 2))
+        filling_end(first, slab->block_size);
     last->next = slab->free;
     slab->free = first;
     slab->used -= batch.count;

@@ -8,9 +8,9 @@
 /* How many times the steps have doubled at a size of so many grains. */
 #define DOUBLINGS(grains) ((grains) <= 8 ? 0 : 28 - __builtin_clz((grains)-1))
 #define CLASS_OF(grains)                                                                                     \
-    ((grains) == 0  ? 1                                                                                      \
-     : (grains) < 9 ? (grains)                                                                               \
-                    : 8 * DOUBLINGS(grains) + (((grains)-1) >> DOUBLINGS(grains)) + 1)
+    (uint8_t)((grains) == 0  ? 1                                                                             \
+              : (grains) < 9 ? (grains)                                                                      \
+                             : 8 * DOUBLINGS(grains) + (((grains)-1) >> DOUBLINGS(grains)) + 1)
 
 #define FOUR(grains)    CLASS_OF(grains), CLASS_OF((grains) + 1), CLASS_OF((grains) + 2), CLASS_OF((grains) + 3)
 #define SIXTEEN(grains) FOUR(grains), FOUR((grains) + 4), FOUR((grains) + 8), FOUR((grains) + 12)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "slab.h"
 
+#include "../config.h"
 #include "../report.h"
+#include "../thread.h"
+#include "filling.h"
 #include "registry.h"
 #include "size_class.h"
 #include "superslab.h"
 #include "units.h"
+#include "verdict.h"
 
 uint32_t post_mark = 1;
 
@@ -77,6 +81,9 @@ static struct chain carve(struct slab *slab, uint32_t count) {
         mark += slab->block_size;
     }
     *(struct block *)block = (struct block){NULL, mark};
+    if (unlikely(config.guard >= 2))
+        for (uint32_t i = 0; i < count; i++)
+            filling_end(first + (size_t)i * slab->block_size, slab->block_size);
     bool was_touched = is_touched(slab);
     slab->carved += count;
     slab->used += count;
@@ -94,12 +101,21 @@ static uint32_t carve_count(const struct slab *slab, uint32_t wanted) {
     return count < left ? count : left;
 }
 
+/* A link that does not lead to a free block of the slab is not followed. */
+static void check_link(const struct slab *slab, const struct block *block) {
+    if (unlikely(block != NULL && (registry_find(block) != slab || !block_is_free(block, slab->class))))
+        report_invariant("a free list holds free blocks of its slab", block, slab, thread.own);
+}
+
 /* A long list is not taken whole: what a thread caches nobody else can use. The walk meets blocks that are
  * handed out next. */
 static struct chain split(struct slab *slab, uint32_t count) {
     struct block *first = slab->free, *last = first;
-    for (uint32_t i = 1; i < count; i++)
+    for (uint32_t i = 1; i < count; i++) {
+        check_link(slab, last);
         last = last->next;
+    }
+    check_link(slab, last);
     slab->free = last->next;
     slab->used += count;
     last->next = NULL;
@@ -128,6 +144,8 @@ struct chain slab_take(struct slab *slab, uint32_t wanted, uint32_t most) {
             fetch(slab);
         if (all.count > most)
             return split(slab, wanted);
+        check_link(slab, all.first);
+        check_link(slab, all.first->next);
         slab->free = NULL;
         slab->used = slab->carved;
         return all;

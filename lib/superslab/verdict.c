@@ -77,6 +77,16 @@ static void judge(struct misuse *misuse) {
         judge_small(misuse, slab);
 }
 
+cold void verdict_damage(const char *call, const void *block, const char *what, const char *state,
+                         const void *site) {
+    struct misuse misuse = {.call = call, .address = block, .what = what, .state = state, .site = site};
+    misuse.slab = registry_find(block);
+    misuse.block = block;
+    misuse.advice = "Look at what writes to this block; a watchpoint, valgrind or AddressSanitizer shows the "
+                    "write itself.";
+    report_misuse(&misuse);
+}
+
 cold void verdict_report(const char *call, const void *address, const void *site) {
     struct misuse misuse = {.call = call, .address = address, .site = site};
     judge(&misuse);

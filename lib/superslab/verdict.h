@@ -18,6 +18,10 @@ static inline bool block_is_live(struct entry entry, uintptr_t class, const void
 /* Whether a link leads to a free block of the class: if not, it must not be followed. */
 bool block_is_free(const struct block *block, unsigned class);
 
+/* Says that a block has been written to where its user must not; likewise. */
+void verdict_damage(const char *call, const void *block, const char *what, const char *state,
+                    const void *site);
+
 /* Says what the address is instead of a live block, for a call of the program from the place site, and stops
  * the process unless FREEHOLD_ON_ERROR says otherwise. No lock is held. */
 void verdict_report(const char *call, const void *address, const void *site);

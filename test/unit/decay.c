@@ -96,7 +96,7 @@ static void write_file(const char *folder, const char *name, const char *text) {
 
 /* A folder of groups as the kernel has it, with the group /a/b in it. */
 static void a_control_group_that_is_nearly_full_is_pressure(void **state) {
-    char folder[] = "/tmp/freehold-XXXXXX", group[100], own[100];
+    char folder[] = P_tmpdir "/freehold-XXXXXX", group[100], own[100];
     (void)state;
     assert_non_null(mkdtemp(folder));
     snprintf(group, sizeof group, "%s/a", folder);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#include "quarantine.h"
+
+#include "../config.h"
+#include "../superslab/pool.h"
+#include "../superslab/registry.h"
+#include "../superslab/slab.h"
+
+#define QUARANTINE_BLOCKS 4096u
+
+/* A ring. All of it owner only. */
+struct quarantine {
+    struct block *link; /* of the pool */
+    uint32_t first, count;
+    uint64_t bytes;
+    struct block *blocks[QUARANTINE_BLOCKS];
+};
+
+static struct pool pool = {.size = sizeof(struct quarantine)};
+
+bool quarantine_add(struct arena *arena, struct block *block, size_t block_size) {
+    if (config.quarantine == 0)
+        return false;
+    if (arena->quarantine == NULL)
+        arena->quarantine = pool_take(&pool);
+    struct quarantine *quarantine = arena->quarantine;
+    if (quarantine == NULL)
+        return false;
+    quarantine->blocks[(quarantine->first + quarantine->count++) % QUARANTINE_BLOCKS] = block;
+    quarantine->bytes += block_size;
+    return true;
+}
+
+struct block *quarantine_next(struct arena *arena, bool all) {
+    struct quarantine *quarantine = arena->quarantine;
+    if (quarantine == NULL || quarantine->count == 0)
+        return NULL;
+    if (!all && quarantine->bytes <= config.quarantine << 10 && quarantine->count < QUARANTINE_BLOCKS)
+        return NULL;
+    struct block *block = quarantine->blocks[quarantine->first];
+    quarantine->first = (quarantine->first + 1) % QUARANTINE_BLOCKS;
+    quarantine->count--;
+    quarantine->bytes -= entry_slab(registry_entry(block))->block_size;
+    return block;
+}

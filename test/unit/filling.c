@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Guard level 2, which the suite switches on: what is written beyond a block, before it, or after it was
+ * freed. */
+#include "check.h"
+
+#include "child.h"
+#include "config.h"
+#include "require.h"
+#include "superslab/size_class.h"
+
+#define BEYOND "written beyond its end, or before the block behind it. Block 0x"
+#define BEFORE "written before its start, or beyond the block before it. Block 0x"
+#define AFTER  "written to after it was freed. Block 0x"
+
+/* A block that is written to at an offset, by one byte. */
+struct stain {
+    char *block;
+    ptrdiff_t offset;
+};
+
+static void stain_and_free(void *argument) {
+    const struct stain *stain = argument;
+    stain->block[stain->offset] ^= 1;
+    fh_free(stain->block);
+}
+
+static void free_and_stain(void *argument) {
+    const struct stain *stain = argument;
+    fh_free(stain->block);
+    stain->block[stain->offset] ^= 1;
+    fh_malloc_trim(0);
+}
+
+static void one_byte_beyond_is_seen(void **state) {
+    (void)state;
+    for (size_t size = 0; size <= 8192; size += size < 300 ? 1 : 997) {
+        struct stain stain = {fh_malloc(size), (ptrdiff_t)size};
+        assert_true(aborts(stain_and_free, &stain, BEYOND));
+        fh_free(stain.block);
+    }
+}
+
+static void one_byte_before_is_seen(void **state) {
+    (void)state;
+    for (size_t size = 24; size <= 8192; size += 501) {
+        char *before = fh_malloc(size);
+        struct stain stain = {fh_malloc(size), -1};
+        assert_true(aborts(stain_and_free, &stain, BEFORE));
+        fh_free(before);
+        fh_free(stain.block);
+    }
+}
+
+static void a_write_after_free_is_seen_when_the_quarantine_ends(void **state) {
+    (void)state;
+    for (size_t size = 16; size <= 1000; size += 41) {
+        struct stain stain = {fh_malloc(size), (ptrdiff_t)size - 1};
+        assert_true(aborts(free_and_stain, &stain, AFTER));
+        stain.offset = 0;
+        assert_true(aborts(free_and_stain, &stain, AFTER));
+        fh_free(stain.block);
+    }
+}
+
+static void stain_what_is_free(void *argument) {
+    const struct stain *stain = argument;
+    config.quarantine = 0;
+    fh_free(stain->block);
+    stain->block[stain->offset] ^= 1;
+    fh_malloc(100);
+}
+
+static void a_write_after_free_is_seen_when_the_block_is_handed_out(void **state) {
+    (void)state;
+    struct stain stain = {fh_malloc(100), 50};
+    assert_true(aborts(stain_what_is_free, &stain, "malloc(0x"));
+    assert_true(aborts(stain_what_is_free, &stain, AFTER));
+    fh_free(stain.block);
+}
+
+static void a_freed_block_is_not_used_again_at_once(void **state) {
+    (void)state;
+    void *block = fh_malloc(100);
+    fh_free(block);
+    for (unsigned i = 0; i < 1000; i++) {
+        void *other = fh_malloc(100);
+        assert_ptr_not_equal(other, block);
+        fh_free(other);
+    }
+}
+
+static void what_may_be_used_is_what_was_asked_for(void **state) {
+    (void)state;
+    for (size_t size = 0; size <= 20000; size += 37) {
+        char *block = fh_malloc(size);
+        assert_int_equal(fh_malloc_usable_size(block), size);
+        memset(block, 7, size);
+        block = fh_realloc(block, size + 10);
+        assert_int_equal(fh_malloc_usable_size(block), size + 10);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(block[i], 7);
+        memset(block, 7, size + 10);
+        fh_free(block);
+    }
+}
+
+static void aligned_blocks_are_filled_as_well(void **state) {
+    (void)state;
+    for (size_t alignment = 16; alignment <= 65536; alignment *= 2) {
+        char *block = fh_memalign(alignment, 100);
+        assert_int_equal((uintptr_t)block % alignment, 0);
+        memset(block, 1, 100);
+        struct stain stain = {block, 100};
+        assert_true(alignment > 16384 || aborts(stain_and_free, &stain, BEYOND));
+        fh_free(block);
+    }
+}
+
+static void go_on(void *argument) {
+    const struct stain *stain = argument;
+    config.on_error = ON_ERROR_REPORT;
+    stain->block[stain->offset] ^= 1;
+    fh_free(stain->block);
+    require(fh_malloc(100) != stain->block);
+}
+
+static void a_damaged_block_is_left_alone(void **state) {
+    (void)state;
+    struct child child;
+    struct stain stain = {fh_malloc(100), 100};
+    child_run(&child, go_on, &stain);
+    assert_true(child_returned(&child));
+    assert_non_null(strstr(child.errors, BEYOND));
+    fh_free(stain.block);
+}
+
+static int start(void **state) {
+    assert_int_equal(config.guard, 2);
+    return check_start(state);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_byte_beyond_is_seen),
+        cmocka_unit_test(one_byte_before_is_seen),
+        cmocka_unit_test(a_write_after_free_is_seen_when_the_quarantine_ends),
+        cmocka_unit_test(a_write_after_free_is_seen_when_the_block_is_handed_out),
+        cmocka_unit_test(a_freed_block_is_not_used_again_at_once),
+        cmocka_unit_test(what_may_be_used_is_what_was_asked_for),
+        cmocka_unit_test(aligned_blocks_are_filled_as_well),
+        cmocka_unit_test(a_damaged_block_is_left_alone),
+    };
+    return cmocka_run_group_tests(tests, start, NULL);
+}
