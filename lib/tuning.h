@@ -81,18 +81,18 @@
 #define RUNS_TIDY 64u         /* runs taken between two looks at the clock */
 
 /* What goes back to the kernel, and how much at a time. */
-#define SLICE_UNITS    8u                   /* purged with one system call, at most */
-#define SLICE_STEP     (SLICE_UNITS * UNIT) /* bytes: then a slow path has purged enough */
-#define SLICE_NS       100000u              /* nanoseconds: likewise */
-#define SLICE_SPACE_NS 1000000u             /* nanoseconds between two slow paths that purge */
-#define SLICE_LARGE    (4ul << 20)          /* bytes: then the housekeeper lets go of its locks */
-#define SLICE_LARGE_NS 1000000u             /* nanoseconds: likewise */
-#define DECAY_STEPS    32u                  /* the decay time is looked at in so many parts */
-#define PATIENCE_MOST  2u                   /* doublings of the decay time, where the load swings */
-#define REGRET_LEAST   (8ul << 20)          /* bytes purged and soon taken again, before that is a swing */
-#define QUIET_LOOKS    12u                  /* without a swing, before the decay time is halved again */
-#define PRESSED_SHARE  8u                   /* near the limit it is one part in so many */
-#define GRACE_TRIES    20u                  /* milliseconds that who needs memory waits for a grace period */
+#define SLICE_UNITS    8u            /* purged with one system call, at most */
+#define SLICE_SMALL    (576ul << 10) /* bytes: then a slow path has purged enough */
+#define SLICE_NS       100000u       /* nanoseconds: likewise */
+#define SLICE_SPACE_NS 500000u       /* nanoseconds between two slow paths that purge */
+#define SLICE_LARGE    (4ul << 20)   /* bytes: then the housekeeper lets go of its locks */
+#define SLICE_LARGE_NS 1000000u      /* nanoseconds: likewise */
+#define DECAY_STEPS    32u           /* the decay time is looked at in so many parts */
+#define PATIENCE_MOST  2u            /* doublings of the decay time, where the load swings */
+#define REGRET_LEAST   (8ul << 20)   /* bytes purged and soon taken again, before that is a swing */
+#define QUIET_LOOKS    12u           /* without a swing, before the decay time is halved again */
+#define PRESSED_SHARE  8u            /* near the limit it is one part in so many */
+#define GRACE_TRIES    20u           /* milliseconds that who needs memory waits for a grace period */
 
 /* The pass of key destructors that ends an arena; see thread_exit. A sanitizer needs the last for itself. */
 #define EXIT_PASS 3u

@@ -2,6 +2,7 @@
 #include "purge.h"
 
 #include <errno.h>
+#include <sys/single_threaded.h>
 
 #include "../config.h"
 #include "../lock.h"
@@ -219,7 +220,7 @@ static bool is_time(uint64_t now) {
     if (!atomic_load_explicit(&is_unfinished, memory_order_relaxed))
         return since >= config.decay * (1000000 / DECAY_STEPS);
     bool is_mine = atomic_load_explicit(&ticker, memory_order_relaxed) == thread.own;
-    return since >= (is_mine ? 2 : 1) * (uint64_t)SLICE_SPACE_NS;
+    return since >= (is_mine && !__libc_single_threaded ? 2 : 1) * (uint64_t)SLICE_SPACE_NS;
 }
 
 void purge_tick(void) {

@@ -17,7 +17,7 @@ struct slice {
 
 /* What a thread of the program does between two of its own acts. */
 static inline struct slice slice_small(bool all) {
-    return (struct slice){all, false, purged_bytes() + SLICE_STEP, os_fine_clock() + SLICE_NS};
+    return (struct slice){all, false, purged_bytes() + SLICE_SMALL, os_fine_clock() + SLICE_NS};
 }
 
 /* What the housekeeper does before it lets go of its locks. */

@@ -146,7 +146,7 @@ static void what_is_kept_is_bounded_by_what_lived(void **state) {
         region_give(&other);
         most = purged_bytes() - purged > most ? purged_bytes() - purged : most;
     }
-    assert_in_range(most, 0, 4ul * SLICE_STEP);
+    assert_in_range(most, 0, 4ul * SLICE_SMALL);
     assert_in_range(region_loose_bytes(), 0, 50 / KEEP_SHARE * GRANULE);
     for (unsigned i = 0; i < 16; i++)
         region_give(&fresh[i]);
