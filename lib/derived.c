@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "config.h"
 #include "cplusplus.h"
 #include "fast.h"
 #include "freehold.h"
@@ -84,12 +85,26 @@ INTERPOSE_AS(void *, _ZnwmSt11align_val_tRKSt9nothrow_t, new_aligned_nothrow,
 INTERPOSE_AS(void *, _ZnamSt11align_val_tRKSt9nothrow_t, new_array_aligned_nothrow,
              (size_t size, size_t alignment, const void *nothrow))
 
-/* delete is told of a size or of nothrow by further arguments, which the base does not look at. */
+/* delete is told of nothrow by a further argument, which the base does not look at, or of a size, which guard
+ * level 2 does. */
+#define check_size(block, size, call)                                                                        \
+    (unlikely(config.guard >= 2) ? arena_check_size(block, size, call, __builtin_return_address(0)) : (void)0)
+
 static void delete_block(void *block) {
     _ZdlPv(block);
 }
 
 static void delete_array(void *block) {
+    _ZdaPv(block);
+}
+
+static void delete_sized(void *block, size_t size) {
+    check_size(block, size, "operator delete");
+    _ZdlPv(block);
+}
+
+static void delete_array_sized(void *block, size_t size) {
+    check_size(block, size, "operator delete[]");
     _ZdaPv(block);
 }
 
@@ -102,18 +117,18 @@ static void delete_array_aligned(void *block, size_t alignment) {
 }
 
 static void delete_aligned_sized(void *block, size_t size, size_t alignment) {
-    (void)size;
+    check_size(block, size, "operator delete");
     _ZdlPvSt11align_val_t(block, alignment);
 }
 
 static void delete_array_aligned_sized(void *block, size_t size, size_t alignment) {
-    (void)size;
+    check_size(block, size, "operator delete[]");
     _ZdaPvSt11align_val_t(block, alignment);
 }
 
 INTERPOSE_AS(void, _ZdaPv, delete_block, (void *block))
-INTERPOSE_AS(void, _ZdlPvm, delete_block, (void *block))
-INTERPOSE_AS(void, _ZdaPvm, delete_array, (void *block))
+INTERPOSE_AS(void, _ZdlPvm, delete_sized, (void *block, size_t size))
+INTERPOSE_AS(void, _ZdaPvm, delete_array_sized, (void *block, size_t size))
 INTERPOSE_AS(void, _ZdlPvRKSt9nothrow_t, delete_block, (void *block))
 INTERPOSE_AS(void, _ZdaPvRKSt9nothrow_t, delete_array, (void *block))
 INTERPOSE_AS(void, _ZdaPvSt11align_val_t, delete_aligned, (void *block, size_t alignment))
@@ -123,7 +138,7 @@ INTERPOSE_AS(void, _ZdlPvmSt11align_val_t, delete_aligned_sized, (void *block, s
 INTERPOSE_AS(void, _ZdaPvmSt11align_val_t, delete_array_aligned_sized,
              (void *block, size_t size, size_t alignment))
 
-/* The C library's. free_sized and free_aligned_sized are told of sizes, likewise. */
+/* The C library's. */
 static void *reallocate_array(void *block, size_t count, size_t size) {
     size_t bytes;
     if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
@@ -133,13 +148,20 @@ static void *reallocate_array(void *block, size_t count, size_t size) {
     return realloc(block, bytes);
 }
 
-static void free_told(void *block) {
+static void free_told(void *block, size_t size) {
+    check_size(block, size, "free_sized");
+    free(block);
+}
+
+static void free_aligned_told(void *block, size_t alignment, size_t size) {
+    (void)alignment;
+    check_size(block, size, "free_aligned_sized");
     free(block);
 }
 
 INTERPOSE_AS(void *, reallocarray, reallocate_array, (void *, size_t, size_t))
 INTERPOSE_AS(void *, __libc_reallocarray, reallocate_array, (void *, size_t, size_t))
-INTERPOSE_AS(void, free_sized, free_told, (void *block))
-INTERPOSE_AS(void, free_aligned_sized, free_told, (void *block))
+INTERPOSE_AS(void, free_sized, free_told, (void *block, size_t size))
+INTERPOSE_AS(void, free_aligned_sized, free_aligned_told, (void *block, size_t alignment, size_t size))
 
 #endif

@@ -190,13 +190,15 @@ size_t fh_malloc_usable_size(void *block) {
 }
 
 void fh_free_sized(void *block, size_t size) {
-    (void)size;
+    if (unlikely(config.guard >= 2))
+        arena_check_size(block, size, "free_sized", __builtin_return_address(0));
     fh_free(block);
 }
 
 void fh_free_aligned_sized(void *block, size_t alignment, size_t size) {
     (void)alignment;
-    (void)size;
+    if (unlikely(config.guard >= 2))
+        arena_check_size(block, size, "free_aligned_sized", __builtin_return_address(0));
     fh_free(block);
 }
 

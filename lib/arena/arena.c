@@ -147,7 +147,7 @@ static void *allocate_filled(struct arena *arena, unsigned class, size_t size) {
     if (block == NULL)
         return NULL;
     if (!filling_is_whole(block, size_class_bytes(class)))
-        verdict_damage("malloc", block, "written to after it was freed", "free", NULL);
+        verdict_damage("malloc", block, "written to after it was freed", ADVICE_WRITE, NULL);
     filling_begin(block, size_class_bytes(class), size);
     return block;
 }
@@ -315,7 +315,7 @@ static void release_some(struct arena *arena, bool all) {
         struct slab *slab = entry_slab(registry_entry(block));
         if (block->next != NULL || block->mark != block_mark(registry_entry(block), block) ||
             !filling_is_whole(block, slab->block_size)) {
-            verdict_damage("free", block, "written to after it was freed", "free", NULL);
+            verdict_damage("free", block, "written to after it was freed", ADVICE_WRITE, NULL);
             filling_end(block, slab->block_size);
         }
         give(arena, slab, block);
@@ -330,7 +330,8 @@ void arena_release_quarantine(struct arena *arena) {
 static bool is_whole(const struct slab *slab, const char *block, const void *site) {
     size_t size;
     if (!filling_size(block, slab->block_size, &size)) {
-        verdict_damage("free", block, "written beyond its end, or before the block behind it", "live", site);
+        verdict_damage("free", block, "written beyond its end, or before the block behind it", ADVICE_WRITE,
+                       site);
         return false;
     }
     if (block != slab->start && !filling_ends(block - slab->block_size, slab->block_size)) {
@@ -485,6 +486,13 @@ size_t arena_block_size(const void *address, const char *call, const void *site)
     if (unlikely(size == NO_BLOCK))
         verdict_report(call, address, site);
     return size;
+}
+
+cold void arena_check_size(const void *address, size_t size, const char *call, const void *site) {
+    size_t known = address == NULL ? NO_BLOCK : size_of(address);
+    if (known <= SMALL_MAX && known != size)
+        verdict_damage(call, address, "freed with another size than it was allocated with", ADVICE_SIZE,
+                       site);
 }
 
 void *arena_resize(void *address, size_t size) {

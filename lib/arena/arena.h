@@ -33,6 +33,10 @@ size_t arena_block_size(const void *address, const char *call, const void *site)
 /* Gives back what the calling thread keeps: caches, outbox and empty slabs. */
 void arena_trim(void);
 
+/* At guard level 2: a block that is about to be freed as one of size bytes. What is no small block of ours is
+ * left to free itself. */
+void arena_check_size(const void *address, size_t size, const char *call, const void *site);
+
 /* Frees what is in an arena's quarantine; the thread works as the arena. */
 void arena_release_quarantine(struct arena *arena);
 

@@ -98,7 +98,7 @@ struct unit {
 static struct unit unit_of(struct outbox_groups *all, struct block *block, uint32_t *groups) {
     struct entry entry = registry_entry(block);
     uintptr_t class = atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed);
-    struct unit unit = {.leaf = entry.leaf, .limit = entry_limit(entry)};
+    struct unit unit = {.group = all->groups, .leaf = entry.leaf, .limit = entry_limit(entry)};
     unit.reciprocal = entry.leaf->reciprocals[class];
     unit.phase = entry.leaf->phases[entry.index];
     if (unit.limit != 0)
@@ -109,7 +109,7 @@ static struct unit unit_of(struct outbox_groups *all, struct block *block, uint3
 /* A block that must not be freed. The group that was begun with it is none. */
 static cold void refuse(struct outbox_groups *all, const struct unit *unit, const void *block,
                         uint32_t *groups) {
-    if (unit->group != NULL && unit->group->count == 0) {
+    if (unit->limit != 0 && unit->group->count == 0) {
         all->number_of[unit->group->place] = 0;
         --*groups;
     }
@@ -121,7 +121,7 @@ static cold void refuse(struct outbox_groups *all, const struct unit *unit, cons
 static uint32_t group(struct outbox_groups *all, void *const *blocks, uint32_t count) {
     uint32_t groups = 0;
     struct block *before = NULL;
-    struct unit unit = {.limit = 0};
+    struct unit unit = {.group = all->groups};
     for (uint32_t i = 0; i < count; i++) {
         struct block *block = blocks[i];
         if (!unit_is_same(block, before))

@@ -77,13 +77,13 @@ static void judge(struct misuse *misuse) {
         judge_small(misuse, slab);
 }
 
-cold void verdict_damage(const char *call, const void *block, const char *what, const char *state,
+cold void verdict_damage(const char *call, const void *block, const char *what, const char *advice,
                          const void *site) {
-    struct misuse misuse = {.call = call, .address = block, .what = what, .state = state, .site = site};
+    struct misuse misuse = {.call = call, .address = block, .what = what, .advice = advice, .site = site};
+    const struct block *start = block;
     misuse.slab = registry_find(block);
     misuse.block = block;
-    misuse.advice = "Look at what writes to this block; a watchpoint, valgrind or AddressSanitizer shows the "
-                    "write itself.";
+    misuse.state = start->mark == block_mark(registry_entry(block), start) ? "free" : "live";
     report_misuse(&misuse);
 }
 

@@ -135,6 +135,26 @@ static void a_damaged_block_is_left_alone(void **state) {
     fh_free(stain.block);
 }
 
+static void free_as_larger(void *block) {
+    fh_free_sized(block, 101);
+}
+
+static void free_aligned_as_smaller(void *block) {
+    fh_free_aligned_sized(block, 16, 0);
+}
+
+static void a_wrong_size_is_seen(void **state) {
+    static const char wrong[] = "freed with another size than it was allocated with. Block 0x";
+    (void)state;
+    void *block = fh_malloc(100);
+    assert_true(aborts(free_as_larger, block, wrong));
+    assert_true(aborts(free_aligned_as_smaller, block, wrong));
+    fh_free_sized(block, 100);
+    fh_free_sized(NULL, 5);
+    fh_free_sized(fh_malloc(0), 0);
+    fh_free_sized(fh_malloc(100000), 100000);
+}
+
 static int start(void **state) {
     assert_int_equal(config.guard, 2);
     return check_start(state);
@@ -150,6 +170,7 @@ int main(void) {
         cmocka_unit_test(what_may_be_used_is_what_was_asked_for),
         cmocka_unit_test(aligned_blocks_are_filled_as_well),
         cmocka_unit_test(a_damaged_block_is_left_alone),
+        cmocka_unit_test(a_wrong_size_is_seen),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
