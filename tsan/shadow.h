@@ -77,9 +77,11 @@ static inline void *shadow_allocated(void *block, size_t size) {
     return block;
 }
 
+/* What is no live block is left to free itself to tell of. */
 static inline void shadow_freed(void *block) {
-    if (block != NULL)
-        tell_free(block, arena_block_size(block, "free", NULL));
+    size_t usable = block == NULL ? NO_BLOCK : arena_block_size(block, NULL, NULL);
+    if (usable != NO_BLOCK)
+        tell_free(block, usable);
 }
 
 #ifdef FREEHOLD_ASAN

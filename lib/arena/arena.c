@@ -483,7 +483,7 @@ size_t arena_block_size(const void *address, const char *call, const void *site)
     memcheck_pause();
     size_t size = size_of(address);
     memcheck_resume();
-    if (unlikely(size == NO_BLOCK))
+    if (unlikely(size == NO_BLOCK) && call != NULL)
         verdict_report(call, address, site);
     return size;
 }
