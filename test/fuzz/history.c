@@ -20,7 +20,6 @@ struct slot {
     char *block;
     size_t size;
     size_t seed;
-    bool is_of_the_dead;
 };
 
 static struct slot slots[SLOTS];
@@ -71,7 +70,7 @@ static void check(const struct slot *slot) {
 static void give(struct slot *slot) {
     if (slot->block) {
         check(slot);
-        stale[slot - slots] = slot->is_of_the_dead ? NULL : slot->block;
+        stale[slot - slots] = slot->block;
         errno = 77;
         fh_free(slot->block);
         REQUIRE(errno == 77);
@@ -79,16 +78,10 @@ static void give(struct slot *slot) {
     }
 }
 
-static bool is_main(void) {
-    return getpid() == gettid();
-}
-
-/* A second free of what a thread has left behind is not seen every time. */
 static void hold(struct slot *slot, char *block, size_t size) {
     REQUIRE(block != NULL && fh_malloc_usable_size(block) >= size);
     slot->block = block;
     slot->size = size;
-    slot->is_of_the_dead = !is_main();
     fill(slot);
 }
 
@@ -128,7 +121,7 @@ static void resize(struct slot *slot) {
     char *moved = fh_realloc(old, size);
     REQUIRE(moved != NULL && block_holds(moved, kept, slot->seed));
     if (moved != old) {
-        stale[slot - slots] = slot->is_of_the_dead ? NULL : old;
+        stale[slot - slots] = old;
     }
     hold(slot, moved, size);
 }
