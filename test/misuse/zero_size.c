@@ -60,20 +60,20 @@ static void free_twice(size_t size, size_t amount) {
 }
 
 static const struct bug bugs[] = {
-    {"write-1", "writes the first byte of malloc(0)", of_malloc, 1, 0, "unseen unseen missed"},
-    {"write-8", "writes 8 bytes of malloc(0)", of_malloc, 8, 0, "unseen unseen missed"},
-    {"write-16", "writes 16 bytes of malloc(0)", of_malloc, 16, 0, "unseen unseen missed"},
-    {"write-64", "writes 64 bytes of malloc(0)", of_malloc, 64, 0, "unseen unseen missed"},
-    {"write-calloc", "writes the first byte of calloc(0, 8)", of_calloc, 1, 8, "unseen unseen missed"},
+    {"write-1", "writes the first byte of malloc(0)", of_malloc, 1, 0, "unseen unseen beyond"},
+    {"write-8", "writes 8 bytes of malloc(0)", of_malloc, 8, 0, "unseen unseen beyond"},
+    {"write-16", "writes 16 bytes of malloc(0)", of_malloc, 16, 0, "unseen unseen beyond"},
+    {"write-64", "writes 64 bytes of malloc(0)", of_malloc, 64, 0, "unseen unseen beyond"},
+    {"write-calloc", "writes the first byte of calloc(0, 8)", of_calloc, 1, 8, "unseen unseen beyond"},
     {"write-aligned", "writes the first byte of 0 bytes aligned to 16", of_aligned, 1, 16,
-     "unseen unseen missed"},
+     "unseen unseen beyond"},
     {"write-aligned-64", "writes the first byte of 0 bytes aligned to 64", of_aligned, 1, 64,
      "unseen unseen missed"},
     {"write-memalign", "writes the first byte of memalign(4096, 0)", of_memalign, 1, 4096,
      "unseen unseen missed"},
-    {"write-realloc", "writes the first byte of realloc(NULL, 0)", of_realloc, 1, 0, "unseen unseen missed"},
+    {"write-realloc", "writes the first byte of realloc(NULL, 0)", of_realloc, 1, 0, "unseen unseen beyond"},
     {"write-count", "writes a block whose size was computed, and came out as 0", of_count, 8, 65535,
-     "unseen unseen missed"},
+     "unseen unseen beyond"},
     {"read-1", "reads the first byte of malloc(0)", read_of_malloc, 1, 0, "unseen unseen unseen"},
     {"free-twice", "frees malloc(0) twice", free_twice, 1, 0, "freed freed freed"},
 };
