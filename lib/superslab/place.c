@@ -40,8 +40,10 @@ static char *map(size_t length, size_t alignment) {
     return NULL;
 }
 
+/* The kernel may refuse, for a mapping that is split makes one more: then only the address space is lost. */
 static void unmap(char *base, size_t length) {
-    os_unmap(base, length);
+    if (!os_unmap(base, length))
+        os_purge(base, length);
     space_give(length);
 }
 

@@ -21,6 +21,9 @@
 enum { SLOTS = 100, STEPS = 600, NOT_REACHED = 3, WATCHDOG = 60 };
 
 static const char *const names[] = {"mmap", "munmap", "mremap", "madvise"};
+#define HUGE    (520 * MIB) /* has a mapping of its own */
+#define TOUCHED (12 * MIB)  /* of it */
+
 enum call { MMAP, MUNMAP, MREMAP, MADVISE, NONE };
 
 static struct {
@@ -187,6 +190,9 @@ static void fill_slot(struct slot *slot, size_t size, size_t way) {
     slot->size = size;
     slot->seed++;
     if (slot->block) {
+        if (size > HUGE) {
+            memset(slot->block, 0, TOUCHED);
+        }
         mark(slot);
     } else {
         require_excuse();
@@ -211,14 +217,14 @@ static void run_load(uint64_t seed) {
     uint64_t random = seed;
     for (int step = 0; step < STEPS; step++) {
         struct slot *slot = &slots[random_next(&random) % SLOTS];
-        size_t size = random_next(&random) % 100 == 0 ? 520 * MIB : random_size(&random);
+        size_t size = random_next(&random) % 100 == 0 ? HUGE + 1 : random_size(&random);
         size_t way = random_next(&random) % 8;
         if (slot->block && way < 3) {
             resize_slot(slot, slot->size > 2 * MIB && way == 0 ? slot->size * 2 % (30 * MIB) + 1 : size);
         } else {
             free_slot(slot, way == 3);
             fill_slot(slot, size, way);
-            if (size > 500 * MIB) {
+            if (size > HUGE) {
                 free_slot(slot, false);
             }
         }
@@ -249,6 +255,7 @@ static int be_denied(void) {
     check_invariants();
     REQUIRE(!read_counters(&before) || (before.huge_bytes == 0 && before.large_bytes == 0));
     size_t resident = resident_bytes();
+    REQUIRE(resident < TOUCHED);
     run_load(1234567ull);
     free_all();
     check_invariants();
