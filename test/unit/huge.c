@@ -185,14 +185,14 @@ static void what_was_freed_last_serves_its_length_as_it_is(void **state) {
     uint64_t used = region_used_bytes();
     for (unsigned i = 0; i < BLOCKS; i++)
         fh_free(blocks[i]);
-    assert_int_equal(recent_bytes(), RECENT_BLOCKS * 3 * MIB);
+    assert_int_equal(recent_bytes(), 3 * MIB * RECENT_BLOCKS);
     assert_int_equal(huge_bytes(), 0);
-    assert_int_equal(used - region_used_bytes(), 2 * 3 * MIB);
+    assert_int_equal(used - region_used_bytes(), 6 * MIB);
     for (unsigned i = 0; i < RECENT_BLOCKS; i++)
         assert_non_null(blocks[i] = fh_malloc(3 * MIB - i));
     assert_int_equal(recent_bytes(), 0);
-    assert_int_equal(huge_bytes(), RECENT_BLOCKS * 3 * MIB);
-    assert_int_equal(used - region_used_bytes(), 2 * 3 * MIB);
+    assert_int_equal(huge_bytes(), 3 * MIB * RECENT_BLOCKS);
+    assert_int_equal(used - region_used_bytes(), 6 * MIB);
     for (unsigned i = 0; i < RECENT_BLOCKS; i++)
         fh_free(blocks[i]);
     purge_all();
