@@ -17,9 +17,10 @@
 _Atomic uint32_t housekeeper_word;
 
 static _Atomic bool is_allowed;
-static _Atomic uint64_t seen_at; /* milliseconds: its last sign */
-static pthread_t housekeeper;    /* written while STARTING; read by who has ended it */
-static pthread_t main_thread;    /* written by the constructor, and in the child of a fork */
+static _Atomic(thread_create) asked; /* by whom it would have been started, had it been allowed */
+static _Atomic uint64_t seen_at;     /* milliseconds: its last sign */
+static pthread_t housekeeper;        /* written while STARTING; read by who has ended it */
+static pthread_t main_thread;        /* written by the constructor, and in the child of a fork */
 
 /* From one state to another; false if it is in a third one. */
 static bool change(uint32_t from, uint32_t to) {
@@ -90,7 +91,11 @@ static void *run(void *unused) {
 
 void housekeeper_allow(void) {
     main_thread = pthread_self();
-    atomic_store_explicit(&is_allowed, config.housekeeper != 0, memory_order_relaxed);
+    atomic_store_explicit(&is_allowed, config.housekeeper != 0, memory_order_seq_cst);
+    /* Threads may be older than the options: constructors make them. One of the two sees the other. */
+    thread_create create = atomic_load_explicit(&asked, memory_order_seq_cst);
+    if (create != NULL)
+        housekeeper_start(create);
 }
 
 /* A stack of its own size may be less than what the program's thread-local storage takes. */
@@ -124,7 +129,10 @@ static void join(void) {
 }
 
 void housekeeper_start(thread_create create) {
-    if (!atomic_load_explicit(&is_allowed, memory_order_relaxed) || !is_in(HOUSEKEEPER_NONE) ||
+    if (!is_in(HOUSEKEEPER_NONE))
+        return;
+    atomic_store_explicit(&asked, create, memory_order_seq_cst);
+    if (!atomic_load_explicit(&is_allowed, memory_order_seq_cst) ||
         !change(HOUSEKEEPER_NONE, HOUSEKEEPER_STARTING))
         return;
     int error = errno;

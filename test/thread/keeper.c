@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The housekeeper as a program sees it. usage: keeper back|slices|apart|last|child|idle|identity|bare.
+ * The housekeeper as a program sees it. usage: keeper back|slices|apart|last|child|idle|identity|early|bare.
  * back: memory comes back while all threads sleep. slices: in one thread, by its slow paths. apart: it has
  * its name, all signals blocked, and is in no process without threads, nor where the option says no. last: a
  * process whose main thread has ended ends with its last thread. child: a fork's child has none until it
  * makes a thread. idle: it uses no time when nothing decays. identity: threads change the user while it is
- * there. bare: all descriptors are closed and other files have their numbers. */
+ * there. early: the only thread was made before any constructor. bare: all descriptors are closed and other
+ * files have their numbers. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -78,6 +79,17 @@ static void make_thread(void) {
     REQUIRE(pthread_create(&thread, NULL, nothing, NULL) == 0);
     REQUIRE(pthread_join(thread, NULL) == 0);
 }
+
+/* As a library's constructor may, before the one that reads the options. */
+static void make_thread_early(int argc, char **argv, char **environment) {
+    (void)environment;
+    if (argc >= 2 && strcmp(argv[1], "early") == 0) {
+        make_thread();
+    }
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const before_all)(int, char **,
+                                                                                 char **) = make_thread_early;
 
 static pthread_barrier_t barrier;
 
@@ -287,6 +299,8 @@ int main(int argc, char **argv) {
         use_and_be_idle();
     } else if (strcmp(name, "identity") == 0) {
         change_identity();
+    } else if (strcmp(name, "early") == 0) {
+        REQUIRE(keeper_comes());
     } else if (strcmp(name, "bare") == 0) {
         close_all();
     } else {
