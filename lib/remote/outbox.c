@@ -95,7 +95,7 @@ struct unit {
     uint32_t phase;
 };
 
-static struct unit unit_of(struct outbox_groups *all, struct block *block, uint32_t *groups) {
+static noinline struct unit unit_of(struct outbox_groups *all, struct block *block, uint32_t *groups) {
     struct entry entry = registry_entry(block);
     uintptr_t class = atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed);
     struct unit unit = {.group = all->groups, .leaf = entry.leaf, .limit = entry_limit(entry)};

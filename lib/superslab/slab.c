@@ -102,8 +102,12 @@ static uint32_t carve_count(const struct slab *slab, uint32_t wanted) {
 }
 
 /* A link that does not lead to a free block of the slab is not followed. */
-static void check_link(const struct slab *slab, const struct block *block) {
-    if (unlikely(block != NULL && (registry_find(block) != slab || !block_is_free(block, slab->class))))
+static inline void check_link(const struct slab *slab, const struct block *block) {
+    struct entry entry = registry_entry(block);
+    if (block != NULL &&
+        unlikely((uintptr_t)block >> ADDRESS_BITS != 0 || entry_slab(entry) != slab ||
+                 entry_position(entry, slab->class, block) >= entry.leaf->limits[entry.index] ||
+                 block->mark != block_mark(entry, block)))
         report_invariant("a free list holds free blocks of its slab", block, slab, thread.own);
 }
 
