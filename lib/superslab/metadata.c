@@ -4,7 +4,7 @@
 #include "../lock.h"
 #include "../os.h"
 
-#define CHUNK (256ul << 10)
+#define CHUNK (128ul << 10)
 #define LINE  64ul
 
 pthread_mutex_t metadata_lock = PTHREAD_MUTEX_INITIALIZER;

@@ -190,7 +190,7 @@ static void fill_slot(struct slot *slot, size_t size, size_t way) {
     slot->size = size;
     slot->seed++;
     if (slot->block) {
-        if (size > HUGE) {
+        if (size > HUGE && plan.call == MUNMAP) {
             memset(slot->block, 0, TOUCHED);
         }
         mark(slot);
