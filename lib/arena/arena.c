@@ -147,7 +147,7 @@ static void *allocate_filled(struct arena *arena, unsigned class, size_t size) {
     if (block == NULL)
         return NULL;
     if (!filling_is_whole(block, size_class_bytes(class)))
-        verdict_damage("malloc", block, "written to after it was freed", ADVICE_WRITE, NULL);
+        verdict_damage("malloc", block, WRITTEN_AFTER_FREE, NULL);
     filling_begin(block, size_class_bytes(class), size);
     return block;
 }
@@ -315,7 +315,7 @@ static void release_some(struct arena *arena, bool all) {
         struct slab *slab = entry_slab(registry_entry(block));
         if (block->next != NULL || block->mark != block_mark(registry_entry(block), block) ||
             !filling_is_whole(block, slab->block_size)) {
-            verdict_damage("free", block, "written to after it was freed", ADVICE_WRITE, NULL);
+            verdict_damage("free", block, WRITTEN_AFTER_FREE, NULL);
             filling_end(block, slab->block_size);
         }
         give(arena, slab, block);
@@ -330,13 +330,11 @@ void arena_release_quarantine(struct arena *arena) {
 static bool is_whole(const struct slab *slab, const char *block, const void *site) {
     size_t size;
     if (!filling_size(block, slab->block_size, &size)) {
-        verdict_damage("free", block, "written beyond its end, or before the block behind it", ADVICE_WRITE,
-                       site);
+        verdict_damage("free", block, WRITTEN_BEYOND, site);
         return false;
     }
     if (block != slab->start && !filling_ends(block - slab->block_size, slab->block_size)) {
-        verdict_damage("free", block, "written before its start, or beyond the block before it", "live",
-                       site);
+        verdict_damage("free", block, WRITTEN_BEFORE, site);
         return false;
     }
     return true;
@@ -491,8 +489,7 @@ size_t arena_block_size(const void *address, const char *call, const void *site)
 cold void arena_check_size(const void *address, size_t size, const char *call, const void *site) {
     size_t known = address == NULL ? NO_BLOCK : size_of(address);
     if (known <= SMALL_MAX && known != size)
-        verdict_damage(call, address, "freed with another size than it was allocated with", ADVICE_SIZE,
-                       site);
+        verdict_damage(call, address, FREED_WITH_SIZE, site);
 }
 
 void *arena_resize(void *address, size_t size) {

@@ -10,6 +10,8 @@
     "Look for two owners of this block; FREEHOLD_GUARD=2 keeps blocks apart for longer after they were "     \
     "freed."
 #define ADVICE_ADDRESS "Use what malloc returned."
+#define ADVICE_WRITE                                                                                         \
+    "Look at what writes to this block; a watchpoint, valgrind or AddressSanitizer shows the write itself."
 
 bool block_is_free(const struct block *block, unsigned class) {
     struct entry entry = registry_entry(block);
@@ -77,13 +79,22 @@ static void judge(struct misuse *misuse) {
         judge_small(misuse, slab);
 }
 
-cold void verdict_damage(const char *call, const void *block, const char *what, const char *advice,
-                         const void *site) {
-    struct misuse misuse = {.call = call, .address = block, .what = what, .advice = advice, .site = site};
-    const struct block *start = block;
+cold void verdict_damage(const char *call, const void *block, enum damage damage, const void *site) {
+    static const struct {
+        const char *what, *state, *advice;
+    } texts[] = {
+        [WRITTEN_BEYOND] = {"written beyond its end, or before the block behind it", "live", ADVICE_WRITE},
+        [WRITTEN_BEFORE] = {"written before its start, or beyond the block before it", "live", ADVICE_WRITE},
+        [WRITTEN_AFTER_FREE] = {"written to after it was freed", "free", ADVICE_WRITE},
+        [FREED_WITH_SIZE] = {"freed with another size than it was allocated with", "live",
+                             "Look at the type with which it is freed."},
+    };
+    struct misuse misuse = {.call = call, .address = block, .site = site};
+    misuse.what = texts[damage].what;
+    misuse.state = texts[damage].state;
+    misuse.advice = texts[damage].advice;
     misuse.slab = registry_find(block);
     misuse.block = block;
-    misuse.state = start->mark == block_mark(registry_entry(block), start) ? "free" : "live";
     report_misuse(&misuse);
 }
 

@@ -18,11 +18,11 @@ static inline bool block_is_live(struct entry entry, uintptr_t class, const void
 /* Whether a link leads to a free block of the class: if not, it must not be followed. */
 bool block_is_free(const struct block *block, unsigned class);
 
-/* Says that a block is not as it must be, and what to do next; likewise. */
-#define ADVICE_WRITE "A watchpoint on the block, valgrind or AddressSanitizer shows the write itself."
-#define ADVICE_SIZE  "Look at the type with which it is freed."
-void verdict_damage(const char *call, const void *block, const char *what, const char *advice,
-                    const void *site);
+/* What is wrong with a block, at guard level 2. */
+enum damage { WRITTEN_BEYOND, WRITTEN_BEFORE, WRITTEN_AFTER_FREE, FREED_WITH_SIZE };
+
+/* Says that a block is damaged, and what to do next; likewise. */
+void verdict_damage(const char *call, const void *block, enum damage damage, const void *site);
 
 /* Says what the address is instead of a live block, for a call of the program from the place site, and stops
  * the process unless FREEHOLD_ON_ERROR says otherwise. No lock is held. */
