@@ -3,6 +3,7 @@
 
 #include "../os.h"
 #include "bits.h"
+#include "excess.h"
 #include "housekeeper.h"
 #include "space.h"
 
@@ -60,6 +61,8 @@ void granule_set(struct granule *granule, enum granule_state to, uint64_t used, 
     granule->dirty = dirty;
     uint64_t after = units_in(loose_units(granule));
     granule_figures.loose += after - before;
+    if (after != before)
+        atomic_fetch_add_explicit(&excess_units, after - before, memory_order_relaxed);
     if (granule->is_loose != (after != 0))
         (granule->is_loose ? loose_remove : loose_add)(granule);
     if (was_free != (to == GRANULE_FREE)) {

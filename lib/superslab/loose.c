@@ -5,6 +5,7 @@
 #include "../os.h"
 #include "bits.h"
 #include "decay.h"
+#include "excess.h"
 #include "housekeeper.h"
 #include "move.h"
 #include "purge.h"
@@ -155,23 +156,20 @@ static bool loose_purge(const struct slice *slice) {
     return !is_over;
 }
 
-static void excess_purge(void) {
-    if (thread.state == THREAD_FORKING || !lock_try(&purge_lock))
-        return;
-    struct slice slice = slice_small(false);
+void loose_purge_first(const struct slice *slice) {
     lock_take(&regions_lock);
-    while (is_too_much() && granule_figures.oldest != NULL && !slice_is_over(&slice) &&
-           oldest_purge(&slice)) {
-    }
+    for (unsigned failures = 0;
+         failures < FAILURES && granule_figures.oldest != NULL && !slice_is_over(slice);)
+        failures = oldest_purge(slice) ? 0 : failures + 1;
     lock_give(&regions_lock);
-    lock_give(&purge_lock);
 }
 
 void loose_leave(void) {
     bool is_more = is_too_much();
     lock_give(&regions_lock);
-    if (unlikely(is_more) && !housekeeper_call())
-        excess_purge();
+    if (unlikely(is_more))
+        housekeeper_call();
+    excess_leave();
 }
 
 /* One that is unmapped is nobody's, so that the lock need not be held meanwhile. */

@@ -6,8 +6,12 @@
 #define FREEHOLD_LOOSE_H
 
 #include "granule.h"
+#include "slice.h"
 
-/* Gives up regions_lock after a change, and purges what is too much by it. */
+/* Under purge_lock: purges the oldest of them until the slice is over. */
+void loose_purge_first(const struct slice *slice);
+
+/* Gives up regions_lock after a change; what is too much by it is purged, or the housekeeper called. */
 void loose_leave(void);
 
 #endif

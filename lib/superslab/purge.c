@@ -9,6 +9,7 @@
 #include "../os.h"
 #include "../thread.h"
 #include "decay.h"
+#include "excess.h"
 #include "housekeeper.h"
 #include "limbo.h"
 #include "recent.h"
@@ -67,12 +68,13 @@ static uint64_t part_take(struct slot *slot, uint64_t wanted) {
     return units;
 }
 
-/* false if the slice is over before the slot is done. */
-static bool slot_purge(uint32_t index, uint64_t wanted, const struct slice *slice) {
+bool slot_purge(uint32_t index, uint64_t wanted, const struct slice *slice) {
     struct slot *slot = slot_at(index);
     for (uint64_t units; (units = part_take(slot, wanted)) != 0; wanted &= ~units) {
         const struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
-        atomic_fetch_and_explicit(&slot->dirty, ~units_purge(superslab, units), memory_order_relaxed);
+        uint64_t clean = units_purge(superslab, units);
+        atomic_fetch_and_explicit(&slot->dirty, ~clean, memory_order_relaxed);
+        excess_remove((unsigned)__builtin_popcountl(clean));
         /* Release; partner: units_take. */
         atomic_fetch_or_explicit(&slot->free, units, memory_order_release);
         units_offer(index);
@@ -224,11 +226,14 @@ static bool is_time(uint64_t now) {
 }
 
 void purge_tick(void) {
+    if (thread.own != NULL)
+        excess_leave();
     if (thread.own == NULL || housekeeper_works() || !is_time(os_fine_clock()) ||
         thread.state == THREAD_FORKING || !lock_try(&purge_lock))
         return;
     int error = errno;
     struct slice slice = config.decay == 0 ? slice_endless() : slice_small(false);
+    excess_look();
     bool done = purge(&slice);
     atomic_store_explicit(&is_unfinished, !done, memory_order_relaxed);
     atomic_store_explicit(&ticker, thread.own, memory_order_relaxed);

@@ -22,6 +22,11 @@ uint64_t purge_step(void);
 /* Whether anything decays. */
 bool purge_is_needed(void);
 
+/* Under purge_lock: purges those free units of a slot that are wanted. false if the slice is over before that
+ * is done. */
+struct slice;
+bool slot_purge(uint32_t index, uint64_t wanted, const struct slice *slice);
+
 /* A thread has exited: gives back one empty SuperSlab if there are more than a few, as each thread may leave
  * about one. */
 void purge_excess(void);

@@ -3,6 +3,7 @@
 
 #include "../config.h"
 #include "../thread.h"
+#include "excess.h"
 #include "housekeeper.h"
 #include "place.h"
 
@@ -24,7 +25,8 @@ static bool is_of_length(size_t length) {
 }
 
 bool recent_keep(struct huge *huge) {
-    if (huge->granules.region == NULL || config.decay == 0 || !is_of_length(huge->length))
+    if (huge->granules.region == NULL || config.decay == 0 || !excess_allows(huge->length) ||
+        !is_of_length(huge->length))
         return false;
     unsigned first = place_first();
     for (unsigned i = first; i != first + RECENT_BLOCKS; i++) {

@@ -2,6 +2,7 @@
 #include "units.h"
 
 #include "descriptor.h"
+#include "excess.h"
 #include "housekeeper.h"
 #include "space.h"
 
@@ -50,8 +51,11 @@ static struct taken take_from(struct slot *slot, unsigned length, uint64_t allow
                                                    memory_order_relaxed))
             continue;
         dirty = atomic_fetch_or_explicit(&slot->dirty, mask, memory_order_relaxed);
-        if ((mask & ~dirty) != 0)
-            clean_taken_add((size_t)__builtin_popcountl(mask & ~dirty) * UNIT);
+        unsigned clean = (unsigned)__builtin_popcountl(mask & ~dirty);
+        if (clean != 0)
+            clean_taken_add(clean * UNIT);
+        if (clean != length)
+            excess_remove(length - clean);
         struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
         return (struct taken){&superslab->slabs[first], (dirty & mask) == 0};
     }
@@ -151,7 +155,8 @@ bool units_extend(struct slab *slab, unsigned before, unsigned length) {
         /* Acquire; partner: units_give. */
     } while (!atomic_compare_exchange_weak_explicit(&slot->free, &free, free & ~mask, memory_order_acquire,
                                                     memory_order_relaxed));
-    atomic_fetch_or_explicit(&slot->dirty, mask, memory_order_relaxed);
+    uint64_t dirty = mask & atomic_fetch_or_explicit(&slot->dirty, mask, memory_order_relaxed);
+    excess_remove((unsigned)__builtin_popcountl(dirty));
     return true;
 }
 
@@ -160,10 +165,12 @@ void units_give(struct slab *slab, unsigned first, unsigned end) {
     uint32_t index = superslab_of(slab)->slot;
     uint64_t mask = run_mask(slab->unit + first, end - first);
     atomic_fetch_and_explicit(&slot->aged, ~mask, memory_order_relaxed);
+    excess_add(end - first); /* first, so that whoever takes them does not count them before */
     /* Release; partners: take_from, units_extend, superslab_retire. After this the SuperSlab is not pinned:
      * only the slot may be touched. */
     uint64_t free = mask | atomic_fetch_or_explicit(&slot->free, mask, memory_order_release);
     slot_list(index, list_of(run_around(free, mask)));
     slot_list(index, LIST_TO_PURGE);
     housekeeper_wake();
+    excess_leave();
 }
