@@ -90,8 +90,9 @@
 #define EXCESS_LEAST   (4ul << 20)   /* bytes: free and dirty where there is no housekeeper; then */
 #define EXCESS_SHARE   8u            /* one part in so many of what lives, at most */
 #define EXCESS_NS      500000u       /* nanoseconds: what is more goes back for so long at once */
-#define EXCESS_REGRET  (128ul << 10) /* bytes a millisecond that went back and are soon taken again */
+#define EXCESS_REGRET  (256ul << 10) /* bytes a millisecond that went back and are soon taken again */
 #define EXCESS_MOST    (512ul << 20) /* bytes: by which a load that swings widens the bound, twice */
+#define EXCESS_LOOKS   8u            /* in each decay time */
 #define EXCESS_QUIET   4u            /* decay times without a swing, before that is halved again */
 #define EXCESS_DECAY   4000u         /* milliseconds: a longer decay time keeps all that is free */
 #define DECAY_STEPS    32u           /* the decay time is looked at in so many parts */

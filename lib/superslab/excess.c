@@ -79,7 +79,7 @@ void excess_look(void) {
     uint64_t now = os_clock(), since = now - excess.looked_at, clean = clean_taken_bytes();
     uint64_t taken = clean - excess.clean, wider = atomic_load_explicit(&spare, memory_order_relaxed);
     uint64_t regret = excess.early < taken ? excess.early : taken;
-    if (since < config.decay / 2)
+    if (since < config.decay / EXCESS_LOOKS)
         return;
     if (regret > since * EXCESS_REGRET) {
         wider = wider == 0 ? EXCESS_LEAST : wider < EXCESS_MOST ? 2 * wider : wider;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * Excess: where there is no housekeeper, what is free and dirty beyond a bound goes back at once. A thread that
- * works alone may sleep after any free, for ever, and nobody else would come to see what has become old.
+ * Excess: where there is no housekeeper, what is free and dirty beyond a bound goes back at once. A thread
+ * that works alone may sleep after any free, for ever, and nobody else would come to see what has become old.
  *
  * The bound follows what lives now. A load that swings would pay for what is given back each time it is low,
- * and faulted in again soon afterwards: where that is more than a small part of its time, the bound is widened,
- * and comes down again when no more of it is seen. */
+ * and faulted in again soon afterwards: where that is more than a small part of its time, the bound is
+ * widened, and comes down again when no more of it is seen. */
 #ifndef FREEHOLD_EXCESS_H
 #define FREEHOLD_EXCESS_H
 
 #include "../types.h"
 #include "housekeeper.h"
 
-/* Units that are dirty and in no use: free ones of SuperSlabs and loose ones. Atomic; changed by who makes them
- * free or dirty, or takes or purges them. */
+/* Units that are dirty and in no use: free ones of SuperSlabs and loose ones. Atomic; changed by who makes
+ * them free or dirty, or takes or purges them. */
 extern _Atomic uint64_t excess_units;
 
 static inline void excess_add(unsigned units) {
@@ -30,8 +30,7 @@ bool excess_allows(size_t length);
 /* Purges what is too much, for a short time. */
 void excess_purge(void);
 
-/* Something has become free. The caller holds no lock of this folder but superslabs_lock, which nothing here
- * takes. */
+/* Something has become free. The caller does not hold regions_lock. */
 static inline void excess_leave(void) {
     if (unlikely(atomic_load_explicit(&excess_units, memory_order_relaxed) > EXCESS_LEAST / UNIT) &&
         atomic_load_explicit(&housekeeper_word, memory_order_relaxed) == HOUSEKEEPER_NONE)

@@ -164,11 +164,23 @@ void loose_purge_first(const struct slice *slice) {
     lock_give(&regions_lock);
 }
 
+static void too_much_purge(void) {
+    if (thread.state == THREAD_FORKING || !lock_try(&purge_lock))
+        return;
+    struct slice slice = slice_small(false);
+    lock_take(&regions_lock);
+    while (is_too_much() && granule_figures.oldest != NULL && !slice_is_over(&slice) &&
+           oldest_purge(&slice)) {
+    }
+    lock_give(&regions_lock);
+    lock_give(&purge_lock);
+}
+
 void loose_leave(void) {
     bool is_more = is_too_much();
     lock_give(&regions_lock);
-    if (unlikely(is_more))
-        housekeeper_call();
+    if (unlikely(is_more) && !housekeeper_call())
+        too_much_purge();
     excess_leave();
 }
 

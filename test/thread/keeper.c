@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The housekeeper as a program sees it. usage: keeper back|slices|apart|last|child|idle|identity|early|bare.
- * back: memory comes back while all threads sleep. slices: in one thread, by its slow paths. apart: it has
+ * The housekeeper as a program sees it. usage: keeper back|slices|alone|apart|last|child|idle|identity|early|
+ * bare. back: memory comes back while all threads sleep. slices: in one thread, by its slow paths. alone: by
+ * its frees, as it makes no further call; in a child of a fork as well. apart: it has
  * its name, all signals blocked, and is in no process without threads, nor where the option says no. last: a
  * process whose main thread has ended ends with its last thread. child: a fork's child has none until it
  * makes a thread. idle: it uses no time when nothing decays. identity: threads change the user while it is
@@ -161,6 +162,30 @@ static void come_back_alone(size_t size, size_t slack) {
     REQUIRE(least < start + slack);
 }
 
+/* Nothing is called but free, and what was resident goes with it. Whoever frees gives back what he has freed,
+ * so the clock has no say, but where another program keeps the processor. */
+static void free_alone(size_t size, size_t slack) {
+    size_t count = BYTES / size;
+    char **blocks = malloc(count * sizeof *blocks);
+    REQUIRE(blocks != NULL);
+    memset(blocks, 1, count * sizeof *blocks);
+    size_t start = resident_bytes();
+    for (size_t i = 0; i < count; i++) {
+        blocks[i] = malloc(size);
+        memset(blocks[i], 1, size);
+    }
+    size_t peak = resident_bytes();
+    for (size_t i = 0; i < count; i++) {
+        free(blocks[i]);
+    }
+    size_t end = resident_bytes();
+    probe_write(STDERR_FILENO, "alone, %zu: start %zu, peak %zu, then %zu KiB\n", size, start / KIB,
+                peak / KIB, end / KIB);
+    REQUIRE(peak > start + BYTES / 2);
+    REQUIRE(end < start + slack);
+    free(blocks);
+}
+
 static void be_apart(bool is_wanted) {
     char blocked[100] = "";
     REQUIRE(!has_keeper());
@@ -216,6 +241,23 @@ static void be_child(void) {
     }
     make_thread();
     REQUIRE(keeper_comes());
+}
+
+static size_t size_alone;
+
+static void free_all_alone(void) {
+    free_alone(size_alone, 40 * MIB);
+}
+
+/* Each size in a process of its own: none pays for what the one before has widened. */
+static void all_alone(void) {
+    static const size_t sizes[] = {2000, 30000, 60000, 300000, 1000000, 3000000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        size_alone = sizes[i];
+        in_child(free_all_alone);
+    }
+    size_alone = 300000;
+    free_all_alone();
 }
 
 static void use_and_be_idle(void) {
@@ -285,6 +327,8 @@ int main(int argc, char **argv) {
         come_back_alone(2000, 16 * MIB);
         come_back_alone(60000, 16 * MIB);
         come_back_alone(5 * MIB, 16 * MIB);
+    } else if (strcmp(name, "alone") == 0) {
+        all_alone();
     } else if (strcmp(name, "apart") == 0) {
         const char *option = getenv("FREEHOLD_HOUSEKEEPER");
         be_apart(option == NULL || strcmp(option, "0") != 0);
