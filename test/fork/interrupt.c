@@ -14,7 +14,7 @@
 #include "conformance/probe.h"
 
 #define FORKS    400
-#define WATCHDOG 60 /* seconds */
+#define WATCHDOG 200 /* seconds */
 #define BLOCKS   64
 #define THREADS  3
 

@@ -131,10 +131,10 @@ static void use_all_calls(void) {
         void *block = calloc(1, size);
         void *aligned = NULL;
         REQUIRE(block != NULL && posix_memalign(&aligned, 4096, size) == 0);
-        block = realloc(block, 2 * size);
-        REQUIRE(block != NULL && malloc_usable_size(block) >= 2 * size);
+        void *longer = realloc(block, 2 * size);
+        REQUIRE(longer != NULL && malloc_usable_size(longer) >= 2 * size);
         free(aligned);
-        free(block);
+        free(longer);
     }
     malloc_trim(0);
     (void)mallinfo2();
