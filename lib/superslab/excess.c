@@ -75,11 +75,13 @@ static void purge_to(uint64_t goal) {
         atomic_store_explicit(&rests_to, os_clock() + config.decay, memory_order_relaxed);
 }
 
+/* As soon as it has been too much for the time between two looks, twice over, or when that time is over. */
 void excess_look(void) {
     uint64_t now = os_clock(), since = now - excess.looked_at, clean = clean_taken_bytes();
     uint64_t taken = clean - excess.clean, wider = atomic_load_explicit(&spare, memory_order_relaxed);
     uint64_t regret = excess.early < taken ? excess.early : taken;
-    if (since < config.decay / EXCESS_LOOKS)
+    uint64_t span = config.decay / EXCESS_LOOKS;
+    if (since < span && regret <= 2 * span * EXCESS_REGRET)
         return;
     if (regret > since * EXCESS_REGRET) {
         wider = wider == 0 ? EXCESS_LEAST : wider < EXCESS_MOST ? 2 * wider : wider;
