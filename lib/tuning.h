@@ -49,7 +49,6 @@
 #define CACHE_LINE       64u   /* bytes */
 #define FETCH_BLOCKS     4u    /* blocks that are worth fetching a slab for, before its list is taken */
 #define FETCH_PART       4u    /* if they are one part in so many of its blocks */
-#define REFILL_SLABS     8u    /* slabs that one refill takes from */
 #define ADDRESS_BITS     48u   /* of a user's pointer */
 #define LEAF_BITS        16u   /* of the registry: a leaf covers 4 GiB by unit */
 #define ROOT_BITS        (ADDRESS_BITS - UNIT_SHIFT - LEAF_BITS)

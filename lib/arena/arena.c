@@ -68,50 +68,29 @@ static inline void tidy(struct arena *arena, int32_t blocks) {
         tidy_now(arena);
 }
 
-/* Two chains as one; more has been walked, or is short. */
-static struct chain join(struct chain more, struct chain rest) {
-    if (rest.count == 0)
-        return more;
-    struct block *last = more.last;
-    if (last == NULL)
-        for (last = more.first; last->next != NULL;)
-            last = last->next;
-    last->next = rest.first;
-    return (struct chain){more.first, rest.last, more.count + rest.count};
-}
-
-/* Blocks of one slab, or of several if those before have few. */
-static struct chain gather(struct arena *arena, unsigned class, uint32_t wanted, uint32_t most,
-                           unsigned slabs) {
-    struct chain chain = {NULL, NULL, 0};
-    for (unsigned i = 0; i < slabs; i++) {
-        struct slab *slab = slabs_find(arena, class);
-        if (slab == NULL && chain.count == 0) {
-            /* What others wait for goes to them before more memory is taken. */
-            slabs_exchange(arena);
-            slab = slabs_find(arena, class);
-            if (slab == NULL)
-                slab = slabs_make(arena, class);
-        }
+/* Blocks of one slab, be they few: those of a second one would be touched long before they are wanted. */
+static struct chain take_blocks(struct arena *arena, unsigned class, uint32_t wanted, uint32_t most) {
+    struct slab *slab = slabs_find(arena, class);
+    if (slab == NULL) {
+        /* What others wait for goes to them before more memory is taken. */
+        slabs_exchange(arena);
+        slab = slabs_find(arena, class);
         if (slab == NULL)
-            break;
-        struct chain more = slab_take(slab, wanted - chain.count, most - chain.count);
-        slabs_used(arena, slab);
-        counter_add(&arena->counters.used[class], more.count);
-        chain = join(more, chain);
-        if (chain.count >= wanted || chain.count * slab->block_size >= CARVE)
-            break;
+            slab = slabs_make(arena, class);
+        if (slab == NULL)
+            return (struct chain){NULL, NULL, 0};
     }
+    struct chain chain = slab_take(slab, wanted, most);
+    slabs_used(arena, slab);
+    counter_add(&arena->counters.used[class], chain.count);
     return chain;
 }
 
 static void *refill(struct arena *arena, unsigned class) {
     slabs_receive(arena);
     bool has_cache = arena_has_cache(arena);
-    /* A thread that frees as well needs few. */
-    unsigned slabs = has_cache && cache_was_only_taken_from(class) ? REFILL_SLABS : 1;
     uint32_t wanted = has_cache ? cache_demand(class) : 1;
-    struct chain chain = gather(arena, class, wanted, has_cache ? FILL_MOST * wanted : 1, slabs);
+    struct chain chain = take_blocks(arena, class, wanted, has_cache ? FILL_MOST * wanted : 1);
     slabs_receive(arena); /* what was let go for others may come back */
     if (chain.count == 0)
         return NULL;

@@ -25,11 +25,6 @@ static inline bool cache_is_used(const struct arena *arena, unsigned class) {
     return arena_has_cache(arena) && thread.room[class].quota != 0;
 }
 
-/* Whether nothing has been freed to a class's cache since it was filled. */
-static inline bool cache_was_only_taken_from(unsigned class) {
-    return thread.room[class].left == thread.room[class].quota;
-}
-
 /* Fills the empty cache of a class and renews its room. */
 void cache_fill(unsigned class, struct chain chain);
 
