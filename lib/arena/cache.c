@@ -126,18 +126,24 @@ static uint32_t quota_first(size_t block_size) {
 
 /* Few blocks make a large slab, so a refill from one is soon used up; what makes up for it are large quotas,
  * as far as the sum of all lets them grow. */
-static uint32_t quota_most(unsigned class, size_t block_size) {
-    size_t bytes = size_class_units(class) > 1 ? QUOTA_LARGE * config.cache : config.cache;
-    size_t blocks = (bytes << 10) / block_size;
-    return (uint32_t)(blocks > QUOTA_BLOCKS ? blocks : QUOTA_BLOCKS);
+static size_t quota_bytes(unsigned class) {
+    return (size_t)(size_class_units(class) > 1 ? QUOTA_LARGE * config.cache : config.cache) << 10;
+}
+
+/* A quota is doubled up to bytes, or QUOTA_BLOCKS. Where it has been, that is seen without a division. */
+static uint32_t quota_next(uint32_t quota, size_t block_size, size_t bytes) {
+    if (quota >= QUOTA_BLOCKS && (quota + 1) * block_size > bytes)
+        return quota;
+    size_t most = bytes / block_size, wanted = quota == 0 ? quota_first(block_size) : 2 * quota;
+    most = most > QUOTA_BLOCKS ? most : QUOTA_BLOCKS;
+    return (uint32_t)(wanted < most ? wanted : most);
 }
 
 uint32_t cache_demand(unsigned class) {
     struct arena *arena = thread.arena;
     size_t block_size = size_class_bytes(class);
-    uint32_t quota = (uint32_t)thread.room[class].quota, most = quota_most(class, block_size);
-    uint32_t wanted = quota == 0 ? quota_first(block_size) : 2 * quota;
-    wanted = wanted < most ? wanted : most;
+    uint32_t quota = (uint32_t)thread.room[class].quota;
+    uint32_t wanted = quota_next(quota, block_size, quota_bytes(class));
     if (wanted > quota && (quota == 0 || quotas_take(arena, class, (wanted - quota) * block_size)))
         set_quota(arena, class, wanted);
     return (uint32_t)thread.room[class].quota;
