@@ -25,7 +25,7 @@ LIB_SOURCES := $(wildcard lib/*.c lib/*/*.c)
 LIB_HEADERS := $(wildcard lib/*.h lib/*.def lib/*/*.h include/*.h)
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/obj/%.o)
 # These replace functions of the C library and call the originals, which a static program has not.
-SHARED_ONLY := $(patsubst %,$(BUILD)/obj/lib/%.o,creation key loader sandbox)
+SHARED_ONLY := $(patsubst %,$(BUILD)/obj/lib/%.o,atfork creation key loader sandbox)
 
 # V=1 shows the commands.
 ifneq ($(V),1)

@@ -55,4 +55,7 @@ void arena_start_guards(void);
 /* Installs the fork handlers. Called once. */
 void arena_prepare_fork(void);
 
+/* Under which fork handlers are registered; the first lock that a fork takes. */
+extern pthread_mutex_t handlers_lock;
+
 #endif

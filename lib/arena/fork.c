@@ -24,6 +24,8 @@
 
 #define FORK_LOCKS 8
 
+pthread_mutex_t handlers_lock = PTHREAD_MUTEX_INITIALIZER;
+
 /* In the order in which they nest. */
 static pthread_mutex_t *const fork_locks[FORK_LOCKS] = {
     &late_lock,    &arenas_lock, &purge_lock, &superslabs_lock,
@@ -116,6 +118,7 @@ static void fork_prepare(void) {
     if (__libc_single_threaded || thread.locks != 0)
         return;
     thread.locks = 1; /* for a handler that interrupts what follows */
+    pthread_mutex_lock(&handlers_lock);
     take_all();
     forking_start();
 }
@@ -137,6 +140,7 @@ static void fork_parent(void) {
         return;
     if (_IO_list_unlock != NULL)
         _IO_list_unlock();
+    pthread_mutex_unlock(&handlers_lock);
     thread.locks = 0;
 }
 
@@ -175,6 +179,7 @@ static void fork_child(void) {
         return;
     if (_IO_list_resetlock != NULL)
         _IO_list_resetlock();
+    pthread_mutex_unlock(&handlers_lock);
     thread.locks = 0;
     thaw_start();
     post_own();
