@@ -7,12 +7,14 @@
 #include <linux/futex.h>
 #include <linux/prctl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "shadow.h"
 #include "tuning.h"
 
@@ -65,10 +67,40 @@ void *os_reserve(size_t length, size_t alignment) {
     return map_aligned(length, alignment, MAP_NORESERVE);
 }
 
+/* The last mappings that were ended, in a ring. Each is written by one thread at a time; who reads one while
+ * it is written may take a wrong one. */
+static struct {
+    _Atomic uint32_t count;
+    struct {
+        _Atomic uintptr_t start;
+        _Atomic size_t length;
+    } last[UNMAPPED_KNOWN];
+} unmapped;
+
+static void unmapped_add(const void *address, size_t length) {
+    uint32_t i = atomic_fetch_add_explicit(&unmapped.count, 1, memory_order_relaxed) % UNMAPPED_KNOWN;
+    atomic_store_explicit(&unmapped.last[i].start, (uintptr_t)address, memory_order_relaxed);
+    atomic_store_explicit(&unmapped.last[i].length, length, memory_order_relaxed);
+}
+
+struct unmapped os_find_unmapped(const void *address) {
+    uint32_t count = atomic_load_explicit(&unmapped.count, memory_order_relaxed);
+    for (uint32_t i = 1; i <= UNMAPPED_KNOWN; i++) {
+        uint32_t place = (count - i) % UNMAPPED_KNOWN;
+        uintptr_t start = atomic_load_explicit(&unmapped.last[place].start, memory_order_relaxed);
+        size_t length = atomic_load_explicit(&unmapped.last[place].length, memory_order_relaxed);
+        if ((uintptr_t)address - start < length)
+            return (struct unmapped){start, length};
+    }
+    return (struct unmapped){0, 0};
+}
+
 bool os_unmap(void *address, size_t length) {
     shadow_unmapped(address, length);
     if (munmap(address, length) != 0)
         return false;
+    if (config.crash_report)
+        unmapped_add(address, length);
     uintptr_t end = (uintptr_t)address + length;
     if (end > atomic_load_explicit(&next_place, memory_order_relaxed))
         atomic_store_explicit(&next_place, end, memory_order_relaxed);
@@ -186,4 +218,26 @@ uint64_t os_fine_clock(void) {
     struct timespec now = {0, 0};
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The kernel reads the set before it refuses what to do with it. */
+bool os_can_read(const void *address) {
+    const int nothing = -1;
+    uintptr_t word = (uintptr_t)address & ~(sizeof(uint64_t) - 1);
+    return syscall(SYS_rt_sigprocmask, nothing, word, NULL, sizeof(uint64_t)) == 0 || errno != EFAULT;
+}
+
+void os_signal_stack(void) {
+    stack_t stack;
+    if (sigaltstack(NULL, &stack) != 0 || (stack.ss_flags & SS_DISABLE) == 0)
+        return;
+    stack = (stack_t){.ss_sp = os_map(UNIT), .ss_size = UNIT};
+    if (stack.ss_sp != NULL && sigaltstack(&stack, NULL) != 0)
+        os_unmap(stack.ss_sp, UNIT);
+}
+
+void os_repeat_signal(int number, const void *info) {
+    long process = syscall(SYS_getpid), own = (long)os_thread_id();
+    if (syscall(SYS_rt_tgsigqueueinfo, process, own, number, info) != 0)
+        (void)syscall(SYS_tgkill, process, own, number);
 }

@@ -22,6 +22,25 @@ void *os_reserve(size_t length, size_t alignment);
 /* Ends a mapping. false if the kernel has no room for the split of a mapping. */
 bool os_unmap(void *address, size_t length);
 
+/* A mapping that has been ended. */
+struct unmapped {
+    uintptr_t start;
+    size_t length;
+};
+
+/* The one of the last that the address was in; length 0: none. They are kept for FREEHOLD_CRASH_REPORT alone.
+ */
+struct unmapped os_find_unmapped(const void *address);
+
+/* Whether the word at the address can be read. */
+bool os_can_read(const void *address);
+
+/* Gives the calling thread a signal stack of its own, if it has none. */
+void os_signal_stack(void);
+
+/* Sends the calling thread a signal that it has had, with its siginfo_t. */
+void os_repeat_signal(int number, const void *info);
+
 /* Gives the pages back; they read as zero afterwards. */
 bool os_purge(void *address, size_t length);
 

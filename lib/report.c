@@ -170,6 +170,61 @@ void report_misuse(const struct misuse *misuse) {
         stop();
 }
 
+/* Where the address is as the block has it. */
+static void put_place(struct line *line, const struct crash *crash) {
+    uintptr_t address = (uintptr_t)crash->address, start = (uintptr_t)crash->block, end = start + crash->size;
+    put(line, ", ");
+    put_address(line, crash->address);
+    put(line, " is ");
+    put_number(line, address < start ? start - address : address < end ? address - start : address - end, 10);
+    put(line, address < start ? " bytes before it"
+              : address < end ? " bytes into it"
+                              : " bytes behind its end");
+}
+
+static void put_crash(struct line *line, const struct crash *crash) {
+    put(line, " Block ");
+    put_address(line, crash->block);
+    put(line, " of ");
+    put_number(line, crash->size, 10);
+    put(line, " bytes, ");
+    put(line, crash->state);
+    put_place(line, crash);
+    put(line, "; before it: ");
+    put(line, crash->before);
+    put(line, "; behind it: ");
+    put(line, crash->after);
+    if (crash->slab != NULL) {
+        put(line, "; of a slab of ");
+        put_number(line, crash->block_size, 10);
+        put(line, "-byte blocks, owner ");
+        put_thread(line, atomic_load_explicit(&crash->slab->owner, memory_order_relaxed));
+    }
+    put(line, ".");
+}
+
+void report_crash(const struct crash *crash) {
+    struct line line;
+    start(&line);
+    put(&line, crash->signal);
+    if (crash->has_address) {
+        put(&line, " at ");
+        put_address(&line, crash->address);
+    }
+    put(&line, " in thread ");
+    put_number(&line, crash->thread_id, 10);
+    put(&line, ": ");
+    put(&line, crash->what);
+    put(&line, ".");
+    if (crash->block != NULL)
+        put_crash(&line, crash);
+    if (crash->advice != NULL) {
+        put(&line, " ");
+        put(&line, crash->advice);
+    }
+    write_out(&line);
+}
+
 noreturn void report_invariant(const char *invariant, const void *address, const struct slab *slab,
                                const struct arena *arena) {
     struct line line;

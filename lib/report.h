@@ -6,7 +6,9 @@
 #ifndef FREEHOLD_REPORT_H
 #define FREEHOLD_REPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdnoreturn.h>
 
 struct arena;
@@ -27,6 +29,25 @@ struct misuse {
 /* "freehold: CALL(ADDRESS): WHAT. BLOCK; SLAB. ADVICE". Stops the process, or as FREEHOLD_ON_ERROR says:
  * returns, having said it once for each site, or having said nothing. */
 void report_misuse(const struct misuse *misuse);
+
+/* A fault of the program's, or another signal that ends it. */
+struct crash {
+    const char *signal;         /* its name */
+    const void *address;        /* where the fault was, if has_address */
+    const char *what;           /* what is known of it */
+    const char *advice;         /* what to do next, or NULL */
+    const void *block;          /* the block that it is in or next to, or NULL */
+    size_t size;                /* bytes of that */
+    const char *state;          /* what that is: live, free, never allocated, unreadable */
+    const char *before, *after; /* what the bytes before and behind that block are */
+    const struct slab *slab;    /* the slab of small blocks that it is in, or NULL */
+    uint32_t block_size;        /* of that */
+    uint32_t thread_id;         /* whose fault it is */
+    bool has_address;
+};
+
+/* "freehold: SIGNAL at ADDRESS in thread N: WHAT. BLOCK; NEIGHBOURS; SLAB. ADVICE". Returns. */
+void report_crash(const struct crash *crash);
 
 /* An invariant of the allocator is broken: names it, the address, the slab, its owner and the arena that saw
  * it. */

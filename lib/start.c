@@ -4,6 +4,7 @@
  * after it as well. */
 #include "arena/arena.h"
 #include "config.h"
+#include "crash.h"
 #include "freehold.h"
 #include "memcheck.h"
 #include "superslab/housekeeper.h"
@@ -16,6 +17,7 @@ __attribute__((constructor)) static void start(void) {
     interpose_check();
     config_start();
     memcheck_start();
+    crash_start();
     arena_start_guards();
     arena_prepare_fork();
     housekeeper_allow();

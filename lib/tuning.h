@@ -58,6 +58,7 @@
 #define RCU_PATIENCE     1000u /* looks at readers that stay, before a grace period is given up */
 #define THAW_AT_ONCE     16u /* units that a thread looks at in a child of a fork, before it takes a new slab */
 #define FORK_TRIES       1000u /* of a fork to take all locks at once, before it waits for each */
+#define UNMAPPED_KNOWN   64u   /* mappings that have been ended, for a report of a crash */
 #define FRESH_FREES      4u    /* frees of a thread that never allocated, before it gets an arena */
 
 /* Lists of slots: by the length of the longest run, and those that have something to purge. */
