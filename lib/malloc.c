@@ -12,6 +12,7 @@
 #include "freehold.h"
 #include "interpose.h"
 #include "memcheck.h"
+#include "sample.h"
 #include "shadow.h"
 #include "superslab/purge.h"
 
@@ -35,7 +36,8 @@ noinline void *malloc_not_tiny(size_t size) {
 
 noinline void *malloc_uncached(size_t size) {
     bool zero;
-    return arena_allocate(size, GRAIN, &zero);
+    void *sample = sample_allocate(size, GRAIN);
+    return unlikely(sample != NULL) ? sample : arena_allocate(size, GRAIN, &zero);
 }
 
 void *fh_malloc(size_t size) {
@@ -133,7 +135,10 @@ static void *allocate_aligned(size_t alignment, size_t size) {
     bool zero;
     if (alignment <= GRAIN)
         return fh_malloc(size);
-    return shadow_allocated(arena_allocate(size == 0 ? 1 : size, alignment, &zero), size);
+    void *block = sample_allocate(size, alignment);
+    if (likely(block == NULL))
+        block = arena_allocate(size == 0 ? 1 : size, alignment, &zero);
+    return shadow_allocated(block, size);
 }
 
 int fh_posix_memalign(void **block, size_t alignment, size_t size) {

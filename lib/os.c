@@ -141,6 +141,16 @@ bool os_renew(void *address, size_t length) {
     return map(address, length, MAP_FIXED | MAP_NORESERVE) != NULL;
 }
 
+bool os_close(void *address, size_t length) {
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+    const void *closed = mmap(address, length, PROT_NONE, flags, -1, 0);
+    return closed != MAP_FAILED;
+}
+
+bool os_open(void *address, size_t length) {
+    return map(address, length, MAP_FIXED) != NULL;
+}
+
 /* A kernel that does not know the flag takes the address for a hint. */
 bool os_map_at(void *address, size_t length) {
     void *mapped = map(address, length, MAP_FIXED_NOREPLACE | MAP_NORESERVE);

@@ -59,6 +59,11 @@ bool os_is_denied(int error);
 /* Replaces part of a reservation by a new one, without pages. */
 bool os_renew(void *address, size_t length);
 
+/* Takes the pages away from part of a reservation, so that nobody may touch it; and opens it again, with
+ * zeroed ones. Of whole pages, which are less than a UNIT. */
+bool os_close(void *address, size_t length);
+bool os_open(void *address, size_t length);
+
 /* Maps length bytes at address, if nothing is there. */
 bool os_map_at(void *address, size_t length);
 

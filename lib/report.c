@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "stack.h"
 #include "thread.h"
 
 #define LINE_MAX_LENGTH 640
@@ -166,6 +167,8 @@ void report_misuse(const struct misuse *misuse) {
         return;
     put_misuse(&line, misuse);
     write_out(&line);
+    if (misuse->tell != NULL)
+        misuse->tell(misuse->address);
     if (config.on_error == ON_ERROR_ABORT)
         stop();
 }
@@ -223,6 +226,57 @@ void report_crash(const struct crash *crash) {
         put(&line, crash->advice);
     }
     write_out(&line);
+}
+
+static void put_distance(struct line *line, uintptr_t bytes, const char *where) {
+    put_number(line, bytes, 10);
+    put(line, " bytes ");
+    put(line, where);
+}
+
+void report_fault(const void *address, const void *block, size_t size, int is_live) {
+    struct line line;
+    uintptr_t at = (uintptr_t)address, begin = (uintptr_t)block;
+    start(&line);
+    put(&line, "fault at ");
+    put_address(&line, address);
+    put(&line, ", ");
+    if (at < begin)
+        put_distance(&line, begin - at, "before the start");
+    else if (at >= begin + size)
+        put_distance(&line, at - begin - size, "beyond the end");
+    else
+        put_distance(&line, at - begin, "from the start");
+    put(&line, " of the sampled block ");
+    put_address(&line, block);
+    put(&line, " of ");
+    put_number(&line, size, 10);
+    put(&line, is_live ? " bytes, which is live." : " bytes, which has been freed.");
+    write_out(&line);
+}
+
+void report_stack(const char *event, const struct stack *stack) {
+    struct line line;
+    start(&line);
+    put(&line, event);
+    put(&line, " by thread ");
+    put_number(&line, stack->thread, 10);
+    put(&line, " at");
+    write_out(&line);
+    for (unsigned i = 0; i < stack->count; i++) {
+        uintptr_t base = 0;
+        const char *object = stack_object(stack->frames[i], &base);
+        start(&line);
+        put(&line, "  ");
+        put_address(&line, stack->frames[i]);
+        if (object != NULL) {
+            put(&line, " ");
+            put(&line, object);
+            put(&line, "+");
+            put_address(&line, (const char *)stack->frames[i] - base);
+        }
+        write_out(&line);
+    }
 }
 
 noreturn void report_invariant(const char *invariant, const void *address, const struct slab *slab,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every message of the allocator. Each is one line on standard error, written by one write(2), without
- * stdio and without memory. The functions that are noreturn end the process by abort, with no lock of ours
- * in the way of a handler of SIGABRT. */
+ * Every message of the allocator. Each is a line on standard error, but for stacks, written by one write(2),
+ * without stdio and without memory. The functions that are noreturn end the process by abort, with no lock of
+ * ours in the way of a handler of SIGABRT. */
 #ifndef FREEHOLD_REPORT_H
 #define FREEHOLD_REPORT_H
 
@@ -13,17 +13,19 @@
 
 struct arena;
 struct slab;
+struct stack;
 
 /* A mistake of the program's. */
 struct misuse {
-    const char *call;        /* the function that was called */
-    const void *address;     /* what with */
-    const char *what;        /* what is wrong with it */
-    const char *advice;      /* what to do next */
-    const void *site;        /* where in the program, as far as known */
-    const struct slab *slab; /* the slab of small blocks that the address is in, or NULL */
-    const void *block;       /* the block of it that the address is in, or NULL */
-    const char *state;       /* what that block is: live, free, never allocated */
+    const char *call;                  /* the function that was called */
+    const void *address;               /* what with */
+    const char *what;                  /* what is wrong with it */
+    const char *advice;                /* what to do next */
+    const void *site;                  /* where in the program, as far as known */
+    const struct slab *slab;           /* the slab of small blocks that the address is in, or NULL */
+    const void *block;                 /* the block of it that the address is in, or NULL */
+    const char *state;                 /* what that block is: live, free, never allocated */
+    void (*tell)(const void *address); /* says more of it afterwards, or NULL */
 };
 
 /* "freehold: CALL(ADDRESS): WHAT. BLOCK; SLAB. ADVICE". Stops the process, or as FREEHOLD_ON_ERROR says:
@@ -48,6 +50,12 @@ struct crash {
 
 /* "freehold: SIGNAL at ADDRESS in thread N: WHAT. BLOCK; NEIGHBOURS; SLAB. ADVICE". Returns. */
 void report_crash(const struct crash *crash);
+
+/* A fault at an address near a sampled block: says where. */
+void report_fault(const void *address, const void *block, size_t size, int is_live);
+
+/* A stack, a line for each address: where in its object it is, as addr2line wants it. */
+void report_stack(const char *event, const struct stack *stack);
 
 /* An invariant of the allocator is broken: names it, the address, the slab, its owner and the arena that saw
  * it. */

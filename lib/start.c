@@ -7,6 +7,7 @@
 #include "crash.h"
 #include "freehold.h"
 #include "memcheck.h"
+#include "sample.h"
 #include "superslab/housekeeper.h"
 #include "interpose.h"
 
@@ -21,6 +22,7 @@ __attribute__((constructor)) static void start(void) {
     arena_start_guards();
     arena_prepare_fork();
     housekeeper_allow();
+    sample_start();
 }
 
 __attribute__((destructor)) static void finish(void) {

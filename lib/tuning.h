@@ -59,6 +59,8 @@
 #define THAW_AT_ONCE     16u /* units that a thread looks at in a child of a fork, before it takes a new slab */
 #define FORK_TRIES       1000u /* of a fork to take all locks at once, before it waits for each */
 #define UNMAPPED_KNOWN   64u   /* mappings that have been ended, for a report of a crash */
+#define SAMPLES          2048u /* units for sampled blocks, those that were freed lately included */
+#define SAMPLES_LIVE     1024u /* sampled blocks that live at a time */
 #define FRESH_FREES      4u    /* frees of a thread that never allocated, before it gets an arena */
 
 /* Lists of slots: by the length of the longest run, and those that have something to purge. */

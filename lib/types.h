@@ -278,6 +278,8 @@ struct arena {
     uint64_t quotas;               /* owner only: bytes, the sum of the classes' quotas */
     uint64_t tidied;               /* owner only: when it was last tidied, milliseconds */
     int32_t until_tidy;            /* owner only: blocks until the clock is looked at */
+    int64_t until_sample;          /* owner only: blocks until one is sampled; nothing without samples */
+    uint64_t sample_seed;          /* owner only: 0 until it is first asked for */
     uint32_t seen[CLASSES];        /* owner only: a digest of each cache at that time */
     uint32_t held[CLASSES];        /* owner only: blocks that a cache and its spare one hold, at most */
     struct block *spare[CLASSES];  /* owner only: a cache that was full, to be handed out after the other */

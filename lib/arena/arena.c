@@ -7,6 +7,7 @@
 #include "../memcheck.h"
 #include "../os.h"
 #include "../remote/outbox.h"
+#include "../sample.h"
 #include "../superslab/filling.h"
 #include "../superslab/huge.h"
 #include "../superslab/large.h"
@@ -98,6 +99,7 @@ static void *refill(struct arena *arena, unsigned class) {
         cache_fill(class, (struct chain){chain.first->next, NULL, chain.count - 1});
     chain.first->mark = 0;
     counter_add(&arena->counters.refills, 1);
+    arena->until_sample -= chain.count;
     tidy(arena, (int32_t)chain.count);
     if (config.guard >= 2 && arena->counters.refills % CHECK_EVERY == 0)
         guard_check_one(arena);
@@ -334,10 +336,10 @@ static void free_filled(struct slab *slab, struct block *block, const void *site
 }
 
 /* false if address is not that of a live block. What is wrong is said later, without a lock. */
-static bool free_any(void *address, const void *site) {
+static bool free_any(void *address, void *const *frame, const void *site) {
     struct slab *slab = registry_find(address);
     if (slab == NULL)
-        return false;
+        return sample_give(address, frame, site);
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     if (!is_small(owner))
         return free_mapped(slab, owner, address);
@@ -358,7 +360,7 @@ static cold void free_slowly(void *address) {
     if (unlikely(memcheck_runs))
         memcheck_freed(address);
     memcheck_pause(); /* the block is looked at */
-    bool is_done = free_any(address, __builtin_return_address(0));
+    bool is_done = free_any(address, __builtin_frame_address(0), __builtin_return_address(0));
     memcheck_resume();
     if (!is_done)
         verdict_report("free", address, __builtin_return_address(0));
@@ -444,7 +446,7 @@ static size_t small_size(const struct slab *slab, const void *block) {
 static size_t size_of(const void *address) {
     struct slab *slab = registry_find(address);
     if (slab == NULL)
-        return NO_BLOCK;
+        return sample_size(address);
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     if (likely(is_small(owner)))
         return block_is_live(registry_entry(address), slab->class, address) ? small_size(slab, address)
@@ -473,6 +475,8 @@ cold void arena_check_size(const void *address, size_t size, const char *call, c
 
 void *arena_resize(void *address, size_t size) {
     struct slab *slab = registry_find(address);
+    if (slab == NULL) /* a sample */
+        return NULL;
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     int error = errno;
     void *resized = NULL;

@@ -6,6 +6,7 @@
 
 #include "../remote/inbox.h"
 #include "../remote/queue.h"
+#include "../sample.h"
 #include "../superslab/housekeeper.h"
 #include "../superslab/limbo.h"
 #include "../superslab/metadata.h"
@@ -22,14 +23,14 @@
 #include "slabs.h"
 #include "thaw.h"
 
-#define FORK_LOCKS 8
+#define FORK_LOCKS 9
 
 pthread_mutex_t handlers_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* In the order in which they nest. */
 static pthread_mutex_t *const fork_locks[FORK_LOCKS] = {
-    &late_lock,    &arenas_lock, &purge_lock, &superslabs_lock,
-    &regions_lock, &limbo_lock,  &pools_lock, &metadata_lock,
+    &late_lock,  &arenas_lock, &purge_lock,    &superslabs_lock, &regions_lock,
+    &limbo_lock, &pools_lock,  &metadata_lock, &sample_lock,
 };
 
 /* The C library's list of open files. Its fork takes the lock of that list after our prepare, and a thread

@@ -2,6 +2,7 @@
 #include "verdict.h"
 
 #include "../report.h"
+#include "../sample.h"
 #include "huge.h"
 #include "size_class.h"
 #include "slab.h"
@@ -62,6 +63,8 @@ static void judge(struct misuse *misuse) {
     const struct slab *slab = registry_find(misuse->address);
     if (slab == NULL)
         slab = huge_around(misuse->address);
+    if (slab == NULL && sample_judge(misuse))
+        return;
     if (slab == NULL) {
         misuse->what = "not a block of this allocator: it is of the stack, static, mapped, of another "
                        "allocator, or was freed long ago";

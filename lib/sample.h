@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Samples: small blocks with pages of their own, between pages that nobody may touch. Each has a unit of one
+ * reservation, the pool:
+ *
+ *   nobody's pages | its page or pages, the block at their end | one of nobody's
+ *
+ * When it is freed all of its unit is nobody's, and it is used again after all others. What is left of its
+ * pages is filled, and looked at when it is freed. The registry knows nothing of samples: what it does not
+ * find is looked for here. */
+#ifndef FREEHOLD_SAMPLE_H
+#define FREEHOLD_SAMPLE_H
+
+#include "config.h"
+#include "report.h"
+#include "thread.h"
+
+extern pthread_mutex_t sample_lock;
+
+/* A block of size bytes on pages of its own, or NULL. frame is that of a function of ours which the program
+ * has called. */
+void *sample_take(size_t size, size_t alignment, void *const *frame);
+
+/* The same if it is time for one. */
+#define sample_allocate(size, alignment)                                                                     \
+    (likely(config.sample == 0) ? NULL : sample_take(size, alignment, __builtin_frame_address(0)))
+
+/* Frees a sample; false if address is not that of a live one. The program called from site. */
+bool sample_give(const void *address, void *const *frame, const void *site);
+
+/* The bytes of the live sample at address, or SIZE_MAX. */
+size_t sample_size(const void *address);
+
+/* Says what is wrong with an address in the pool; false if it is not in it. */
+bool sample_judge(struct misuse *misuse);
+
+/* From now on a fault in the pool is told of before it is left to whoever is to handle it. Called by the
+ * constructor, with samples only. */
+void sample_start(void);
+
+#endif
