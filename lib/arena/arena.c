@@ -399,14 +399,14 @@ static noinline void free_without_room(struct arena *arena, unsigned class, void
 
 /* A block of a slab that nobody owns, in a class that the thread uses: it becomes the owner if it may. Else
  * it caches the block all the same. */
-static noinline void free_ownerless(struct arena *arena, unsigned class, struct block *block) {
-    struct entry entry = registry_entry(block);
+static noinline void free_ownerless(struct arena *arena, unsigned class, struct block *block,
+                                    struct entry entry) {
     if (unlikely(!block_is_live(entry, class, block))) {
         verdict_report("free", block, __builtin_return_address(0));
         return;
     }
     block->mark = block_mark(entry, block);
-    bool is_own = slabs_claim(arena, entry_slab(entry));
+    bool is_own = slabs_have_room(arena) && slabs_claim(arena, entry_slab(entry));
     if (thread.room[class].left > 0) {
         thread.room[class].left--;
         block->next = thread.cache[class];
@@ -429,7 +429,7 @@ noinline void arena_free_elsewhere(void *address, struct entry entry, const stru
     if (owner == NULL && class == CLASS_NONE)
         free_unclassed(address, entry);
     else if (owner == NULL && thread.room[class].quota != 0)
-        free_ownerless(arena, (unsigned)class, address);
+        free_ownerless(arena, (unsigned)class, address, entry);
     else if (unlikely(!outbox_add(arena, class, address)))
         free_without_room(arena, (unsigned)class, address);
 }

@@ -18,6 +18,12 @@ struct slab *slabs_find(struct arena *arena, unsigned class);
 /* A new slab of class; NULL if there is no memory. */
 struct slab *slabs_make(struct arena *arena, unsigned class);
 
+/* Whether there may be room in the arena's share for one more. If not, slabs_claim need not look at its slab,
+ * which as a rule nobody has touched for long. */
+static inline bool slabs_have_room(const struct arena *arena) {
+    return arena->owned + UNIT <= arena->share;
+}
+
 /* Claims a slab of which the caller has a block, and keeps it. false if that is not possible, or would be
  * more than the arena's share. */
 bool slabs_claim(struct arena *arena, struct slab *slab);

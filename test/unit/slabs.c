@@ -438,6 +438,7 @@ static void a_slab_may_be_claimed_to_be_kept(void **state) {
     make_orphans(slabs, used, 2);
     queue_put(slabs[0], block_at(slabs[0], 0)); /* its pusher has found it claimed, and leaves it to us */
     other->share = UNIT;
+    assert_true(slabs_have_room(other));
     assert_true(slabs_claim(other, slabs[0]));
     assert_ptr_equal(slabs[0]->owner, other);
     assert_ptr_equal(registered_owner(slabs[0]), other);
@@ -447,6 +448,7 @@ static void a_slab_may_be_claimed_to_be_kept(void **state) {
     assert_true(queue_is_empty(slabs[0]));
     assert_int_equal(slabs[0]->used, 9);
     guard_check(other);
+    assert_false(slabs_have_room(other));
     assert_false(slabs_claim(other, slabs[0]));
     assert_false(slabs_claim(other, slabs[1])); /* its share is used up */
     assert_ptr_equal(slabs[1]->owner, OWNER_NONE);
