@@ -11,6 +11,7 @@
 #include "config.h"
 #include "os.h"
 #include "report.h"
+#include "sample.h"
 #include "superslab/huge.h"
 #include "superslab/large.h"
 #include "superslab/registry.h"
@@ -138,6 +139,10 @@ static void judge_address(struct crash *crash) {
     crash->has_address = true;
     if ((uintptr_t)address < NEAR_NULL) {
         crash->what = "not of this allocator: a null pointer, or a member of nothing";
+        return;
+    }
+    if (sample_is_near(address)) {
+        crash->what = "in a sampled block or beside it";
         return;
     }
     struct place place = locate(address);

@@ -219,6 +219,10 @@ size_t sample_size(const void *address) {
     return size;
 }
 
+bool sample_is_near(const void *address) {
+    return sample_find(address) != NULL;
+}
+
 bool sample_judge(struct misuse *misuse) {
     const struct sample *sample = sample_find(misuse->address);
     if (sample == NULL)

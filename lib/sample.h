@@ -31,6 +31,9 @@ bool sample_give(const void *address, void *const *frame, const void *site);
 /* The bytes of the live sample at address, or SIZE_MAX. */
 size_t sample_size(const void *address);
 
+/* Whether an address is in the pool. */
+bool sample_is_near(const void *address);
+
 /* Says what is wrong with an address in the pool; false if it is not in it. */
 bool sample_judge(struct misuse *misuse);
 
