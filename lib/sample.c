@@ -252,7 +252,7 @@ static void leave(int signal, siginfo_t *info, void *context) {
         next.sa_handler = SIG_DFL;
         sigaction(signal, &next, NULL);
         if (info->si_code <= 0)
-            raise(signal);
+            os_repeat_signal(signal, info);
         return;
     }
     if ((next.sa_flags & (int)SA_RESETHAND) != 0)

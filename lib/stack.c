@@ -2,8 +2,8 @@
 #include "stack.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <link.h>
+#include <sys/auxv.h>
 
 #include "os.h"
 #include "thread.h"
@@ -71,5 +71,7 @@ const char *stack_object(const void *address, uintptr_t *base) {
         return NULL;
     *base = found.dlfo_link_map->l_addr;
     const char *name = found.dlfo_link_map->l_name;
-    return name == NULL || name[0] == '\0' ? program_invocation_name : name;
+    if (name == NULL || name[0] == '\0')
+        name = (const char *)getauxval(AT_EXECFN); /* the program itself */
+    return name;
 }
