@@ -25,6 +25,8 @@
 
 #define FORK_LOCKS 9
 
+#define LOCKS_FORKING 128u /* what thread.locks is while its thread is in fork, with all of them */
+
 pthread_mutex_t handlers_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* In the order in which they nest. */
@@ -32,6 +34,13 @@ static pthread_mutex_t *const fork_locks[FORK_LOCKS] = {
     &late_lock,  &arenas_lock, &purge_lock,    &superslabs_lock, &regions_lock,
     &limbo_lock, &pools_lock,  &metadata_lock, &sample_lock,
 };
+
+/* A fork that takes none of our locks holds this one instead: the C library's fork has the lock of its
+ * handlers' table to the end, and then waits for the list of files, while one that has that list from us
+ * waits for the table. So while one of either kind is past its prepare, none of the other kind is. */
+static pthread_mutex_t bare_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(struct thread *) bare; /* atomic: written with bare_lock; who has it */
+static unsigned bare_nested;          /* with bare_lock */
 
 /* The C library's list of open files. Its fork takes the lock of that list after our prepare, and a thread
  * that has it, as in fflush(NULL), may wait for a file whose reader waits in malloc for us: so it nests
@@ -68,21 +77,49 @@ static void unlock_first(size_t count) {
         pthread_mutex_unlock(fork_locks[count]);
 }
 
+static bool bare_is_mine(void) {
+    return atomic_load_explicit(&bare, memory_order_relaxed) == &thread;
+}
+
+static void bare_start(void) {
+    if (bare_is_mine()) {
+        bare_nested++;
+        return;
+    }
+    pthread_mutex_lock(&bare_lock);
+    atomic_store_explicit(&bare, &thread, memory_order_relaxed);
+}
+
+static void bare_end(void) {
+    if (bare_nested != 0) {
+        bare_nested--;
+        return;
+    }
+    atomic_store_explicit(&bare, NULL, memory_order_relaxed);
+    pthread_mutex_unlock(&bare_lock);
+}
+
 /* Takes all locks, or none: then returns one that is taken. */
 static pthread_mutex_t *try_all(void) {
+    if (pthread_mutex_trylock(&bare_lock) != 0)
+        return &bare_lock;
     for (size_t i = 0; i < FORK_LOCKS; i++) {
         if (pthread_mutex_trylock(fork_locks[i]) == 0)
             continue;
         unlock_first(i);
+        pthread_mutex_unlock(&bare_lock);
         return fork_locks[i];
     }
     pthread_mutex_t *taken = orphans_try_all(); /* while one is held, no other mutex is taken */
-    if (taken != NULL)
+    if (taken != NULL) {
         unlock_first(FORK_LOCKS);
+        pthread_mutex_unlock(&bare_lock);
+    }
     return taken;
 }
 
 static void lock_all(void) {
+    pthread_mutex_lock(&bare_lock);
     for (size_t i = 0; i < FORK_LOCKS; i++)
         pthread_mutex_lock(fork_locks[i]);
     orphans_lock_all();
@@ -116,9 +153,13 @@ static void fork_prepare(void) {
         forking.nested++;
         return;
     }
-    if (__libc_single_threaded || thread.locks != 0)
+    if (__libc_single_threaded || thread.locks == LOCKS_FORKING)
         return;
-    thread.locks = 1; /* for a handler that interrupts what follows */
+    if (thread.locks != 0) {
+        bare_start();
+        return;
+    }
+    thread.locks = LOCKS_FORKING; /* for a handler that interrupts what follows */
     pthread_mutex_lock(&handlers_lock);
     take_all();
     forking_start();
@@ -133,10 +174,13 @@ static bool unlock_all(void) {
     forking_end();
     orphans_unlock_all();
     unlock_first(FORK_LOCKS);
+    pthread_mutex_unlock(&bare_lock);
     return true;
 }
 
 static void fork_parent(void) {
+    if (bare_is_mine())
+        bare_end();
     if (thread.state != THREAD_FORKING || !unlock_all())
         return;
     if (_IO_list_unlock != NULL)
@@ -173,6 +217,8 @@ static void post_own(void) {
 
 static void fork_child(void) {
     housekeeper_after_fork();
+    if (bare_is_mine())
+        bare_end();
     if (thread.state != THREAD_FORKING)
         return;
     freeze_others();
