@@ -32,8 +32,9 @@ static inline void tell_free(char *block, size_t usable) {
 
 static inline void tell_live(char *block, size_t size, size_t usable) {
     size = size == 0 ? 1 : size; /* so that a live block can be told from a free one */
-    __asan_unpoison_memory_region(block, usable);
-    __asan_poison_memory_region(block + size, usable - size);
+    __asan_unpoison_memory_region(block, size < usable ? usable : size);
+    if (size < usable)
+        __asan_poison_memory_region(block + size, usable - size);
 }
 
 static inline void tell_free(char *block, size_t usable) {
