@@ -4,22 +4,17 @@
  * takes after our own handler, when that has all our locks: so no handler is registered in between. */
 #ifndef FREEHOLD_SANITIZED
 
-#include <dlfcn.h>
-
 #include "arena/arena.h"
 #include "interpose.h"
 #include "lock.h"
+#include "original.h"
 
 typedef void (*fork_handler)(void);
 typedef int (*handlers_function)(fork_handler prepare, fork_handler parent, fork_handler child, void *object);
 
 static int register_handlers(fork_handler prepare, fork_handler parent, fork_handler child, void *object) {
-    static _Atomic(handlers_function) own;
-    handlers_function call = atomic_load_explicit(&own, memory_order_relaxed);
-    if (unlikely(call == NULL)) {
-        call = (handlers_function)(uintptr_t)dlsym(RTLD_NEXT, "__register_atfork");
-        atomic_store_explicit(&own, call, memory_order_relaxed);
-    }
+    static _Atomic uintptr_t own;
+    handlers_function call = (handlers_function)original_find(&own, "__register_atfork");
     lock_take(&handlers_lock);
     int error = call(prepare, parent, child, object);
     lock_give(&handlers_lock);

@@ -3,21 +3,16 @@
  * The functions that make a thread: a process that calls one gets a housekeeper. */
 #ifndef FREEHOLD_SANITIZED
 
-#include <dlfcn.h>
 #include <threads.h>
 
 #include "interpose.h"
+#include "original.h"
 #include "superslab/housekeeper.h"
 
 /* The C library's own. */
 static thread_create find_create(void) {
-    static _Atomic(thread_create) own;
-    thread_create call = atomic_load_explicit(&own, memory_order_relaxed);
-    if (unlikely(call == NULL)) {
-        call = (thread_create)(uintptr_t)dlsym(RTLD_NEXT, "pthread_create");
-        atomic_store_explicit(&own, call, memory_order_relaxed);
-    }
-    return call;
+    static _Atomic uintptr_t own;
+    return (thread_create)original_find(&own, "pthread_create");
 }
 
 /* After the program's own thread, which may be the last one that the kernel allows. */
@@ -32,12 +27,8 @@ static int create_pthread(pthread_t *id, const pthread_attr_t *attributes, void 
 typedef int (*create_function)(thrd_t *thread, thrd_start_t function, void *argument);
 
 static int create_thrd(thrd_t *thread, thrd_start_t function, void *argument) {
-    static _Atomic(create_function) own;
-    create_function call = atomic_load_explicit(&own, memory_order_relaxed);
-    if (unlikely(call == NULL)) {
-        call = (create_function)(uintptr_t)dlsym(RTLD_NEXT, "thrd_create");
-        atomic_store_explicit(&own, call, memory_order_relaxed);
-    }
+    static _Atomic uintptr_t own;
+    create_function call = (create_function)original_find(&own, "thrd_create");
     int result = call(thread, function, argument);
     if (result == thrd_success)
         housekeeper_start(find_create());

@@ -4,36 +4,28 @@
  * watched from then on. */
 #ifndef FREEHOLD_SANITIZED
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <threads.h>
 
 #include "arena/life.h"
 #include "interpose.h"
+#include "original.h"
 
 typedef int (*set_value)(unsigned key, const void *value);
 
-/* The C library's own. */
-static int set(_Atomic(set_value) *own, const char *name, unsigned key, const void *value) {
-    set_value call = atomic_load_explicit(own, memory_order_relaxed);
-    if (unlikely(call == NULL)) {
-        call = (set_value)(uintptr_t)dlsym(RTLD_NEXT, name);
-        atomic_store_explicit(own, call, memory_order_relaxed);
-    }
-    return call(key, value);
+static int set(_Atomic uintptr_t *own, const char *name, unsigned key, const void *value) {
+    if (unlikely(thread.state == THREAD_FRESH) && value != NULL)
+        thread_watch();
+    return ((set_value)original_find(own, name))(key, value);
 }
 
 static int set_pthread(pthread_key_t key, const void *value) {
-    static _Atomic(set_value) own;
-    if (unlikely(thread.state == THREAD_FRESH) && value != NULL)
-        thread_watch();
+    static _Atomic uintptr_t own;
     return set(&own, "pthread_setspecific", key, value);
 }
 
 static int set_tss(tss_t key, void *value) {
-    static _Atomic(set_value) own;
-    if (unlikely(thread.state == THREAD_FRESH) && value != NULL)
-        thread_watch();
+    static _Atomic uintptr_t own;
     return set(&own, "tss_set", key, value);
 }
 
