@@ -65,7 +65,7 @@ static bool has_keeper(void) {
 
 /* It names itself when it has begun. */
 static bool keeper_comes(void) {
-    for (int i = 0; i < 500 && !has_keeper(); i++) {
+    for (int i = 0; i < 10000 && !has_keeper(); i++) {
         sleep_ms(2);
     }
     return has_keeper();
