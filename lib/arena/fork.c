@@ -14,6 +14,7 @@
 #include "../superslab/purge.h"
 #include "../superslab/rcu.h"
 #include "../superslab/region.h"
+#include "../superslab/descriptor.h"
 #include "../superslab/slab.h"
 #include "../superslab/superslab.h"
 #include "arena.h"

@@ -6,6 +6,7 @@
 #include "../remote/queue.h"
 #include "../superslab/rcu.h"
 #include "../superslab/registry.h"
+#include "../superslab/descriptor.h"
 #include "../superslab/slab.h"
 #include "arenas.h"
 #include "cache.h"

@@ -2,6 +2,7 @@
 #include "inbox.h"
 
 #include "../superslab/rcu.h"
+#include "../superslab/descriptor.h"
 #include "../superslab/slab.h"
 #include "queue.h"
 

@@ -3,6 +3,8 @@
 
 #include "pool.h"
 
+uint32_t post_mark = 1;
+
 static struct pool pool = {.size = sizeof(struct superslab)};
 
 struct superslab *descriptor_take(void) {

@@ -16,6 +16,10 @@ static inline char *unit_address(const struct slab *slab) {
     return superslab_of(slab)->base + slab->unit * UNIT;
 }
 
+/* What posted of a slab holds while it is in an inbox. Another number in the child of a fork, so that nothing
+ * is posted there. */
+extern uint32_t post_mark;
+
 /* A descriptor, new or recycled; NULL if there is no memory. */
 struct superslab *descriptor_take(void);
 

@@ -6,16 +6,11 @@
 #include "../config.h"
 #include "../lock.h"
 #include "../os.h"
-#include "huge.h"
-#include "large.h"
 #include "loose.h"
-#include "purge.h"
 #include "recent.h"
 #include "slice.h"
-#include "slots.h"
 #include "space.h"
-
-_Atomic uint64_t excess_units;
+#include "units.h"
 
 static _Atomic uint64_t spare;    /* atomic; bytes: what the bound is widened by; written under purge_lock */
 static _Atomic uint64_t rests_to; /* atomic; milliseconds: until then the kernel is not asked again */
@@ -33,10 +28,6 @@ static struct {
 static uint64_t bound(void) {
     uint64_t live = touched_bytes() + large_bytes() / 2 + huge_bytes(), part = live / EXCESS_SHARE;
     return (part > EXCESS_LEAST ? part : EXCESS_LEAST) + atomic_load_explicit(&spare, memory_order_relaxed);
-}
-
-static uint64_t idle_bytes(void) {
-    return atomic_load_explicit(&excess_units, memory_order_relaxed) * UNIT;
 }
 
 bool excess_allows(size_t length) {

@@ -9,20 +9,8 @@
 #ifndef FREEHOLD_EXCESS_H
 #define FREEHOLD_EXCESS_H
 
-#include "../types.h"
-#include "housekeeper.h"
-
-/* Units that are dirty and in no use: free ones of SuperSlabs and loose ones. Atomic; changed by who makes
- * them free or dirty, or takes or purges them. */
-extern _Atomic uint64_t excess_units;
-
-static inline void excess_add(unsigned units) {
-    atomic_fetch_add_explicit(&excess_units, units, memory_order_relaxed);
-}
-
-static inline void excess_remove(unsigned units) {
-    atomic_fetch_sub_explicit(&excess_units, units, memory_order_relaxed);
-}
+#include "call.h"
+#include "space.h"
 
 /* Whether a free huge block of length bytes may be kept as it is. */
 bool excess_allows(size_t length);
@@ -30,9 +18,9 @@ bool excess_allows(size_t length);
 /* Purges what is too much, for a short time. */
 void excess_purge(void);
 
-/* Something has become free. The caller does not hold regions_lock. */
+/* Units or granules have been given back. The caller does not hold regions_lock. */
 static inline void excess_leave(void) {
-    if (unlikely(atomic_load_explicit(&excess_units, memory_order_relaxed) > EXCESS_LEAST / UNIT) &&
+    if (unlikely(idle_bytes() > EXCESS_LEAST) &&
         atomic_load_explicit(&housekeeper_word, memory_order_relaxed) == HOUSEKEEPER_NONE)
         excess_purge();
 }

@@ -3,9 +3,10 @@
 
 #include "../os.h"
 #include "bits.h"
-#include "excess.h"
-#include "housekeeper.h"
+#include "call.h"
 #include "space.h"
+
+pthread_mutex_t regions_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct granule_figures granule_figures;
 
@@ -62,7 +63,7 @@ void granule_set(struct granule *granule, enum granule_state to, uint64_t used, 
     uint64_t after = units_in(loose_units(granule));
     granule_figures.loose += after - before;
     if (after != before)
-        atomic_fetch_add_explicit(&excess_units, after - before, memory_order_relaxed);
+        idle_add(after - before);
     if (granule->is_loose != (after != 0))
         (granule->is_loose ? loose_remove : loose_add)(granule);
     if (was_free != (to == GRANULE_FREE)) {

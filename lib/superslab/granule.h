@@ -6,6 +6,8 @@
 
 #include "../types.h"
 
+extern pthread_mutex_t regions_lock;
+
 /* All of it regions_lock. */
 struct granule_figures {
     uint64_t used, loose;            /* units */

@@ -7,63 +7,27 @@
 
 #include "../config.h"
 #include "../os.h"
+#include "call.h"
 #include "pressure.h"
 #include "purge.h"
 
-#define STACK    (128ul << 10) /* bytes */
-#define JOIN     1             /* seconds that a main thread which ends waits for it at most */
-#define PATIENCE 2000u /* milliseconds without a sign, when something decays, before others do its work */
-
-_Atomic uint32_t housekeeper_word;
+#define STACK (128ul << 10) /* bytes */
+#define JOIN  1             /* seconds that a main thread which ends waits for it at most */
 
 static _Atomic bool is_allowed;
 static _Atomic(thread_create) asked; /* by whom it would have been started, had it been allowed */
-static _Atomic uint64_t seen_at;     /* milliseconds: its last sign */
 static pthread_t housekeeper;        /* written while STARTING; read by who has ended it */
 static pthread_t main_thread;        /* written by the constructor, and in the child of a fork */
-
-/* From one state to another; false if it is in a third one. */
-static bool change(uint32_t from, uint32_t to) {
-    return atomic_compare_exchange_strong_explicit(&housekeeper_word, &from, to, memory_order_seq_cst,
-                                                   memory_order_seq_cst);
-}
-
-static bool is_in(uint32_t state) {
-    return atomic_load_explicit(&housekeeper_word, memory_order_relaxed) == state;
-}
-
-void housekeeper_wake_up(void) {
-    if (change(HOUSEKEEPER_ASLEEP, HOUSEKEEPER_AWAKE)) {
-        atomic_store_explicit(&seen_at, os_clock(), memory_order_relaxed);
-        os_wake(&housekeeper_word);
-    }
-}
-
-bool housekeeper_call_up(void) {
-    if (change(HOUSEKEEPER_ASLEEP, HOUSEKEEPER_CALLED) || change(HOUSEKEEPER_AWAKE, HOUSEKEEPER_CALLED))
-        os_wake(&housekeeper_word);
-    return housekeeper_works();
-}
-
-/* One that has not been heard of may have been stopped, or be the parent's of a process that was cloned past
- * the C library. */
-bool housekeeper_works(void) {
-    uint32_t state = atomic_load_explicit(&housekeeper_word, memory_order_relaxed);
-    if (state == HOUSEKEEPER_NONE || state == HOUSEKEEPER_ENDING)
-        return false;
-    uint64_t silence = os_clock() - atomic_load_explicit(&seen_at, memory_order_relaxed);
-    return state == HOUSEKEEPER_ASLEEP || silence < PATIENCE + 8 * config.decay;
-}
 
 /* Sleeps until something decays. The exchange is the fence between the word and the look; partner:
  * housekeeper_wake. false if the kernel does not let it sleep. */
 static bool sleep_for_long(void) {
-    if (!change(HOUSEKEEPER_AWAKE, HOUSEKEEPER_ASLEEP))
+    if (!call_change(HOUSEKEEPER_AWAKE, HOUSEKEEPER_ASLEEP))
         return true;
     fence_atomic_load();
     if (purge_is_needed())
-        change(HOUSEKEEPER_ASLEEP, HOUSEKEEPER_AWAKE);
-    while (is_in(HOUSEKEEPER_ASLEEP))
+        call_change(HOUSEKEEPER_ASLEEP, HOUSEKEEPER_AWAKE);
+    while (call_is(HOUSEKEEPER_ASLEEP))
         if (!os_wait(&housekeeper_word, HOUSEKEEPER_ASLEEP, 0))
             return false;
     return true;
@@ -73,11 +37,11 @@ static void *run(void *unused) {
     bool can_sleep = true;
     os_name_thread("freehold");
     os_own_files();
-    while (can_sleep && is_in(HOUSEKEEPER_STARTING))
+    while (can_sleep && call_is(HOUSEKEEPER_STARTING))
         can_sleep = os_wait(&housekeeper_word, HOUSEKEEPER_STARTING, 1);
-    while (can_sleep && !is_in(HOUSEKEEPER_ENDING)) {
-        atomic_store_explicit(&seen_at, os_clock(), memory_order_relaxed);
-        change(HOUSEKEEPER_CALLED, HOUSEKEEPER_AWAKE);
+    while (can_sleep && !call_is(HOUSEKEEPER_ENDING)) {
+        call_sign();
+        call_change(HOUSEKEEPER_CALLED, HOUSEKEEPER_AWAKE);
         pressure_look();
         uint64_t pause = purge_step();
         if (pause == PURGE_NOTHING)
@@ -129,17 +93,17 @@ static void join(void) {
 }
 
 void housekeeper_start(thread_create create) {
-    if (!is_in(HOUSEKEEPER_NONE))
+    if (!call_is(HOUSEKEEPER_NONE))
         return;
     atomic_store_explicit(&asked, create, memory_order_seq_cst);
     if (!atomic_load_explicit(&is_allowed, memory_order_seq_cst) ||
-        !change(HOUSEKEEPER_NONE, HOUSEKEEPER_STARTING))
+        !call_change(HOUSEKEEPER_NONE, HOUSEKEEPER_STARTING))
         return;
     int error = errno;
-    atomic_store_explicit(&seen_at, os_clock(), memory_order_relaxed);
+    call_sign();
     if (!create_quietly(create))
-        change(HOUSEKEEPER_STARTING, HOUSEKEEPER_NONE);
-    else if (!change(HOUSEKEEPER_STARTING, HOUSEKEEPER_AWAKE))
+        call_change(HOUSEKEEPER_STARTING, HOUSEKEEPER_NONE);
+    else if (!call_change(HOUSEKEEPER_STARTING, HOUSEKEEPER_AWAKE))
         join(); /* the main thread has ended meanwhile */
     errno = error;
 }

@@ -4,6 +4,8 @@
 #include <errno.h>
 
 #include "../os.h"
+#include "excess.h"
+#include "move.h"
 #include "place.h"
 #include "recent.h"
 #include "region.h"
@@ -11,10 +13,6 @@
 #include "space.h"
 
 static _Atomic bool cannot_move; /* the kernel does not move pages */
-
-uint64_t huge_bytes(void) {
-    return placed_bytes() - recent_bytes();
-}
 
 static size_t round_up(size_t size, size_t unit) {
     return (size + unit - 1) & ~(unit - 1);
@@ -35,6 +33,7 @@ void *huge_take(size_t size, size_t alignment, bool *zero) {
     /* Release; partner: huge_give. */
     atomic_store_explicit(&huge->slab.owner, OWNER_HUGE, memory_order_release);
     place_register(base, length, &huge->slab);
+    excess_leave();
     return base;
 }
 
@@ -54,8 +53,9 @@ bool huge_give(struct huge *huge) {
     if (!atomic_compare_exchange_strong_explicit(&huge->slab.owner, &owner, OWNER_FREE, memory_order_acquire,
                                                  memory_order_relaxed))
         return false;
-    if (!recent_keep(huge))
+    if (!excess_allows(huge->length) || !recent_keep(huge))
         huge_release(huge);
+    excess_leave();
     return true;
 }
 
@@ -134,5 +134,6 @@ void *huge_resize(struct huge *huge, size_t size) {
     huge->length = length;
     place_register(huge->base, length, &huge->slab);
     placed_add(length - before);
+    excess_leave();
     return huge->base;
 }

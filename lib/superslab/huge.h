@@ -26,7 +26,4 @@ bool huge_give(struct huge *huge);
  * is as it was. */
 void *huge_resize(struct huge *huge, size_t size);
 
-/* Bytes of live huge blocks. */
-uint64_t huge_bytes(void);
-
 #endif

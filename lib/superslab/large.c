@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "large.h"
 
+#include "excess.h"
 #include "registry.h"
+#include "space.h"
 #include "superslab.h"
 #include "units.h"
-
-static _Atomic uint64_t live; /* bytes */
-
-uint64_t large_bytes(void) {
-    return atomic_load_explicit(&live, memory_order_relaxed);
-}
 
 /* Nobody knows how much of a run is written to: it counts as half of it, so that a process of runs alone is
  * not taken for one that fills huge pages. */
@@ -19,8 +15,7 @@ static size_t touched_of(size_t bytes) {
 
 /* Makes the run units long, in its slab and in the figures. */
 static void set_size(struct slab *slab, unsigned units) {
-    size_t more = (units - (size_t)slab->run.units) * UNIT;
-    atomic_fetch_add_explicit(&live, more, memory_order_relaxed);
+    large_add((units - (size_t)slab->run.units) * UNIT);
     touched_add(touched_of(units * UNIT) - touched_of(large_size(slab)));
     slab->run.units = units;
 }
@@ -60,10 +55,11 @@ bool large_end(struct slab *slab) {
 
 void large_release(struct slab *slab) {
     size_t bytes = large_size(slab);
-    atomic_fetch_sub_explicit(&live, bytes, memory_order_relaxed);
+    large_remove(bytes);
     touched_remove(touched_of(bytes));
     register_units(slab, 1, slab->run.units, true);
     units_give(slab, 0, slab->run.units);
+    excess_leave();
 }
 
 bool large_give(struct slab *slab) {
@@ -82,6 +78,7 @@ bool large_resize(struct slab *slab, size_t size) {
     } else if (units < before) {
         register_units(slab, units, before, true);
         units_give(slab, units, before);
+        excess_leave();
     }
     set_size(slab, units);
     return true;

@@ -26,7 +26,4 @@ static inline size_t large_size(const struct slab *slab) {
 /* Makes the block longer or shorter in place; false if it cannot. */
 bool large_resize(struct slab *slab, size_t size);
 
-/* Bytes of all large blocks, and of the runs that threads keep. */
-uint64_t large_bytes(void);
-
 #endif

@@ -3,11 +3,10 @@
 
 #include "../lock.h"
 #include "../thread.h"
+#include "call.h"
 #include "descriptor.h"
-#include "housekeeper.h"
 #include "rcu.h"
 #include "region.h"
-#include "slab.h"
 
 pthread_mutex_t limbo_lock = PTHREAD_MUTEX_INITIALIZER;
 

@@ -4,12 +4,9 @@
 #include "../lock.h"
 #include "../os.h"
 #include "bits.h"
+#include "call.h"
 #include "decay.h"
-#include "excess.h"
-#include "housekeeper.h"
 #include "move.h"
-#include "purge.h"
-#include "region.h"
 #include "registry.h"
 #include "reservation.h"
 #include "space.h"
@@ -181,7 +178,6 @@ void loose_leave(void) {
     lock_give(&regions_lock);
     if (unlikely(is_more) && !housekeeper_call())
         too_much_purge();
-    excess_leave();
 }
 
 /* One that is unmapped is nobody's, so that the lock need not be held meanwhile. */

@@ -2,7 +2,6 @@
 #include "move.h"
 
 #include "../lock.h"
-#include "region.h"
 
 /* All of it regions_lock. */
 static struct {

@@ -8,15 +8,15 @@
 #include "../lock.h"
 #include "../os.h"
 #include "../thread.h"
+#include "call.h"
 #include "decay.h"
 #include "excess.h"
-#include "housekeeper.h"
 #include "limbo.h"
+#include "loose.h"
 #include "recent.h"
-#include "region.h"
+#include "slice.h"
 #include "superslab.h"
-
-pthread_mutex_t purge_lock = PTHREAD_MUTEX_INITIALIZER;
+#include "units.h"
 
 /* A visit of all slots, spread over half the decay time: what was free at the one before is purged. All of it
  * purge_lock. */
@@ -36,53 +36,6 @@ static uint64_t fruitless;             /* housekeeper only: steps in a row that 
 static bool has_to_purge(struct slot *slot) {
     uint64_t free = atomic_load_explicit(&slot->free, memory_order_relaxed);
     return free == UINT64_MAX || (free & atomic_load_explicit(&slot->dirty, memory_order_relaxed)) != 0;
-}
-
-/* Purges units that the caller has taken, each run of adjoining ones with one system call. */
-static uint64_t units_purge(const struct superslab *superslab, uint64_t units) {
-    uint64_t clean = 0;
-    for (uint64_t rest = units; rest != 0;) {
-        unsigned first = (unsigned)__builtin_ctzl(rest);
-        uint64_t from_first = ~(rest >> first);
-        unsigned length = from_first == 0 ? UNITS - first : (unsigned)__builtin_ctzl(from_first);
-        uint64_t run = (length == UNITS ? UINT64_MAX : (1ul << length) - 1) << first;
-        if (pages_purge(superslab->base + first * UNIT, length * UNIT))
-            clean |= run;
-        rest &= ~run;
-    }
-    return clean;
-}
-
-/* A part of the free units that are wanted, taken while they are purged, so that nobody is given one in
- * between. Says which it was; none if all of them are clean. */
-static uint64_t part_take(struct slot *slot, uint64_t wanted) {
-    uint64_t free = atomic_load_explicit(&slot->free, memory_order_relaxed), units;
-    do {
-        units = free & wanted & atomic_load_explicit(&slot->dirty, memory_order_relaxed);
-        if (units == 0)
-            return 0;
-        units = slice_part(units);
-        /* Acquire; partner: units_give. */
-    } while (!atomic_compare_exchange_weak_explicit(&slot->free, &free, free & ~units, memory_order_acquire,
-                                                    memory_order_relaxed));
-    return units;
-}
-
-bool slot_purge(uint32_t index, uint64_t wanted, const struct slice *slice) {
-    struct slot *slot = slot_at(index);
-    for (uint64_t units; (units = part_take(slot, wanted)) != 0; wanted &= ~units) {
-        const struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
-        uint64_t clean = units_purge(superslab, units);
-        atomic_fetch_and_explicit(&slot->dirty, ~clean, memory_order_relaxed);
-        excess_remove((unsigned)__builtin_popcountl(clean));
-        /* Release; partner: units_take. */
-        atomic_fetch_or_explicit(&slot->free, units, memory_order_release);
-        units_offer(index);
-        if (slice_is_over(slice))
-            return (atomic_load_explicit(&slot->free, memory_order_relaxed) & wanted & ~units &
-                    atomic_load_explicit(&slot->dirty, memory_order_relaxed)) == 0;
-    }
-    return true;
 }
 
 /* What there is to do for one slot that has been purged. Says whether there will be more. */

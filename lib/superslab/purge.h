@@ -7,8 +7,6 @@
 
 #include "space.h"
 
-extern pthread_mutex_t purge_lock;
-
 /* Called on slow paths without a lock: where no housekeeper does it, a slice of what has been free for long
  * enough goes back, and a grace period is run if limbo is not empty. Does nothing for a thread without an
  * arena of its own, which may hold late_lock. */
@@ -21,11 +19,6 @@ uint64_t purge_step(void);
 
 /* Whether anything decays. */
 bool purge_is_needed(void);
-
-/* Under purge_lock: purges those free units of a slot that are wanted. false if the slice is over before that
- * is done. */
-struct slice;
-bool slot_purge(uint32_t index, uint64_t wanted, const struct slice *slice);
 
 /* A thread has exited: gives back one empty SuperSlab if there are more than a few, as each thread may leave
  * about one. */

@@ -3,8 +3,7 @@
 
 #include "../config.h"
 #include "../thread.h"
-#include "excess.h"
-#include "housekeeper.h"
+#include "call.h"
 #include "place.h"
 
 static struct {
@@ -25,8 +24,7 @@ static bool is_of_length(size_t length) {
 }
 
 bool recent_keep(struct huge *huge) {
-    if (huge->granules.region == NULL || config.decay == 0 || !excess_allows(huge->length) ||
-        !is_of_length(huge->length))
+    if (huge->granules.region == NULL || config.decay == 0 || !is_of_length(huge->length))
         return false;
     unsigned first = place_first();
     for (unsigned i = first; i != first + RECENT_BLOCKS; i++) {
@@ -86,4 +84,8 @@ bool recent_is_pending(void) {
 
 uint64_t recent_bytes(void) {
     return count() * atomic_load_explicit(&recent.length, memory_order_relaxed);
+}
+
+uint64_t huge_bytes(void) {
+    return placed_bytes() - recent_bytes();
 }

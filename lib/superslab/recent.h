@@ -21,4 +21,7 @@ void recent_flush(void);
 bool recent_is_pending(void);
 uint64_t recent_bytes(void);
 
+/* Bytes of live huge blocks. */
+uint64_t huge_bytes(void);
+
 #endif

@@ -10,8 +10,6 @@
 
 #define ALL_UNITS UINT64_MAX
 
-pthread_mutex_t regions_lock = PTHREAD_MUTEX_INITIALIZER;
-
 /* The units that the i-th of the granules for length bytes has in use. */
 static uint64_t units_of(size_t length, unsigned i) {
     size_t left = (length - i * GRANULE + UNIT - 1) / UNIT;

@@ -11,9 +11,7 @@
 #define FREEHOLD_REGION_H
 
 #include "../types.h"
-#include "slice.h"
-
-extern pthread_mutex_t regions_lock;
+#include "granule.h"
 
 static inline char *granules_address(const struct granules *granules) {
     return granules->region->base + (size_t)granules->first * GRANULE;
@@ -36,27 +34,12 @@ void region_shorten(struct granules *granules, size_t length);
 /* Gives back granules of a huge block. */
 void region_give(const struct granules *granules);
 
-/* Whether the kernel's mappings can stand a move of pages into granules; and notes that length bytes have
- * been moved, so that where they were is clean. Either may be none. */
-bool region_may_move(void);
-void region_moved(const struct granules *from, const struct granules *to, size_t length);
-
 /* A SuperSlab's granule goes to limbo, with these units dirty; and it leaves limbo and is free. */
 void region_hold(const struct granules *granules, uint64_t dirty);
 void region_release(const struct granules *granules);
 
 /* Asks for huge pages in a granule, or no longer. false if the kernel's mapping would be cut too often. */
 bool region_advise(const struct granules *granules, bool wanted);
-
-/* Purges what is loose too long, and unmaps regions that have been wholly free and clean for as long; all of
- * it if all. Says whether it has come to the end: else it goes on at the next call. */
-bool region_decay(bool all);
-
-/* The same, slice by slice: whether it has come to the end of what is due. Under purge_lock. */
-bool region_purge(const struct slice *slice);
-
-/* Whether anything decays. */
-bool region_is_pending(void);
 
 /* Bytes that are in use, that are loose, and that are reserved. */
 uint64_t region_used_bytes(void);

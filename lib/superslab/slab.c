@@ -4,14 +4,13 @@
 #include "../config.h"
 #include "../report.h"
 #include "../thread.h"
+#include "excess.h"
 #include "filling.h"
 #include "registry.h"
 #include "size_class.h"
 #include "superslab.h"
 #include "units.h"
 #include "verdict.h"
-
-uint32_t post_mark = 1;
 
 /* Slabs start at different cache lines, so that the first blocks of many slabs do not fight for the same
  * sets. The offset keeps the alignment that the block size has by itself. */
@@ -69,6 +68,7 @@ void slab_give_units(struct slab *slab) {
     for (unsigned i = 1; i < slab->units; i++)
         registry_set(base + i * UNIT, slab + i);
     units_give(slab, 0, slab->units);
+    excess_leave();
 }
 
 static struct chain carve(struct slab *slab, uint32_t count) {

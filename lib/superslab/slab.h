@@ -6,10 +6,6 @@
 
 #include "../types.h"
 
-/* What posted of a slab holds while it is in an inbox. Another number in the child of a fork, so that nothing
- * is posted there. */
-extern uint32_t post_mark;
-
 /* A chain of blocks, linked through next. */
 struct chain {
     struct block *first;

@@ -8,6 +8,11 @@ static _Atomic uint64_t space;   /* bytes */
 static _Atomic uint64_t touched; /* bytes */
 static _Atomic uint64_t purged;  /* bytes */
 static _Atomic uint64_t clean;   /* bytes, see clean_taken_bytes */
+static _Atomic uint64_t large;   /* bytes */
+
+_Atomic uint64_t idle_units;
+
+pthread_mutex_t purge_lock = PTHREAD_MUTEX_INITIALIZER;
 
 bool space_take(size_t bytes) {
     uint64_t before = atomic_fetch_add_explicit(&space, bytes, memory_order_relaxed);
@@ -43,6 +48,18 @@ void clean_taken_add(size_t bytes) {
 
 uint64_t clean_taken_bytes(void) {
     return atomic_load_explicit(&clean, memory_order_relaxed);
+}
+
+void large_add(size_t bytes) {
+    atomic_fetch_add_explicit(&large, bytes, memory_order_relaxed);
+}
+
+void large_remove(size_t bytes) {
+    atomic_fetch_sub_explicit(&large, bytes, memory_order_relaxed);
+}
+
+uint64_t large_bytes(void) {
+    return atomic_load_explicit(&large, memory_order_relaxed);
 }
 
 bool pages_purge(char *base, size_t length) {

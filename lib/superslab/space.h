@@ -23,6 +23,30 @@ uint64_t touched_bytes(void);
 void clean_taken_add(size_t bytes);
 uint64_t clean_taken_bytes(void);
 
+/* Units that are dirty and in no use, free ones of SuperSlabs and loose ones: changed by whoever makes them
+ * free or dirty, or takes or purges them. Atomic. */
+extern _Atomic uint64_t idle_units;
+
+static inline void idle_add(uint64_t units) {
+    atomic_fetch_add_explicit(&idle_units, units, memory_order_relaxed);
+}
+
+static inline void idle_remove(uint64_t units) {
+    atomic_fetch_sub_explicit(&idle_units, units, memory_order_relaxed);
+}
+
+static inline uint64_t idle_bytes(void) {
+    return atomic_load_explicit(&idle_units, memory_order_relaxed) * UNIT;
+}
+
+/* Bytes of all large blocks, and of the runs that threads keep. */
+void large_add(size_t bytes);
+void large_remove(size_t bytes);
+uint64_t large_bytes(void);
+
+/* Held by who purges; a fork waits for it. */
+extern pthread_mutex_t purge_lock;
+
 /* Gives pages back to the kernel, which counts them; they read as zero afterwards. false if it cannot be. */
 bool pages_purge(char *base, size_t length);
 

@@ -3,7 +3,7 @@
 
 #include "../os.h"
 #include "bits.h"
-#include "housekeeper.h"
+#include "call.h"
 
 enum kind { CLEAN, DIRTY, KINDS };
 

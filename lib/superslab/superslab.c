@@ -3,7 +3,6 @@
 
 #include "../lock.h"
 #include "../os.h"
-#include "excess.h"
 #include "huge_page.h"
 #include "limbo.h"
 #include "recent.h"
@@ -96,7 +95,7 @@ static void publish(struct superslab *superslab, struct slot *slot, uint64_t uni
     atomic_store_explicit(&slot->dirty, dirty, memory_order_relaxed);
     atomic_store_explicit(&slot->aged, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->superslab, superslab, memory_order_relaxed);
-    excess_add((unsigned)__builtin_popcountl(dirty & units));
+    idle_add((uint64_t)__builtin_popcountl(dirty & units));
     /* Release; partner: take_from. */
     atomic_store_explicit(&slot->free, units, memory_order_release);
     units_offer(superslab->slot);
@@ -147,7 +146,7 @@ bool superslab_retire(struct slot *slot) {
         return false;
     struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
     superslab->dirty = atomic_load_explicit(&slot->dirty, memory_order_relaxed);
-    excess_remove((unsigned)__builtin_popcountl(superslab->dirty));
+    idle_remove((uint64_t)__builtin_popcountl(superslab->dirty));
     for (unsigned i = 0; i < UNITS; i++)
         registry_set(superslab->base + i * UNIT, NULL);
     atomic_fetch_sub_explicit(&present, 1, memory_order_relaxed);

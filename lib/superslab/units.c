@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "units.h"
 
+#include "call.h"
 #include "descriptor.h"
-#include "excess.h"
-#include "housekeeper.h"
+#include "slice.h"
 #include "space.h"
 
 #define ALL_FREE UINT64_MAX
@@ -55,7 +55,7 @@ static struct taken take_from(struct slot *slot, unsigned length, uint64_t allow
         if (clean != 0)
             clean_taken_add(clean * UNIT);
         if (clean != length)
-            excess_remove(length - clean);
+            idle_remove(length - clean);
         struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
         return (struct taken){&superslab->slabs[first], (dirty & mask) == 0};
     }
@@ -156,7 +156,7 @@ bool units_extend(struct slab *slab, unsigned before, unsigned length) {
     } while (!atomic_compare_exchange_weak_explicit(&slot->free, &free, free & ~mask, memory_order_acquire,
                                                     memory_order_relaxed));
     uint64_t dirty = mask & atomic_fetch_or_explicit(&slot->dirty, mask, memory_order_relaxed);
-    excess_remove((unsigned)__builtin_popcountl(dirty));
+    idle_remove((uint64_t)__builtin_popcountl(dirty));
     return true;
 }
 
@@ -165,12 +165,58 @@ void units_give(struct slab *slab, unsigned first, unsigned end) {
     uint32_t index = superslab_of(slab)->slot;
     uint64_t mask = run_mask(slab->unit + first, end - first);
     atomic_fetch_and_explicit(&slot->aged, ~mask, memory_order_relaxed);
-    excess_add(end - first); /* first, so that whoever takes them does not count them before */
+    idle_add(end - first); /* first, so that whoever takes them does not count them before */
     /* Release; partners: take_from, units_extend, superslab_retire. After this the SuperSlab is not pinned:
      * only the slot may be touched. */
     uint64_t free = mask | atomic_fetch_or_explicit(&slot->free, mask, memory_order_release);
     slot_list(index, list_of(run_around(free, mask)));
     slot_list(index, LIST_TO_PURGE);
     housekeeper_wake();
-    excess_leave();
+}
+
+/* Purges units that the caller has taken, each run of adjoining ones with one system call. */
+static uint64_t units_purge(const struct superslab *superslab, uint64_t units) {
+    uint64_t clean = 0;
+    for (uint64_t rest = units; rest != 0;) {
+        unsigned first = (unsigned)__builtin_ctzl(rest);
+        uint64_t from_first = ~(rest >> first);
+        unsigned length = from_first == 0 ? UNITS - first : (unsigned)__builtin_ctzl(from_first);
+        uint64_t run = run_mask(first, length);
+        if (pages_purge(superslab->base + first * UNIT, length * UNIT))
+            clean |= run;
+        rest &= ~run;
+    }
+    return clean;
+}
+
+/* A part of the free units that are wanted, taken while they are purged, so that nobody is given one in
+ * between. Says which it was; none if all of them are clean. */
+static uint64_t part_take(struct slot *slot, uint64_t wanted) {
+    uint64_t free = atomic_load_explicit(&slot->free, memory_order_relaxed), units;
+    do {
+        units = free & wanted & atomic_load_explicit(&slot->dirty, memory_order_relaxed);
+        if (units == 0)
+            return 0;
+        units = slice_part(units);
+        /* Acquire; partner: units_give. */
+    } while (!atomic_compare_exchange_weak_explicit(&slot->free, &free, free & ~units, memory_order_acquire,
+                                                    memory_order_relaxed));
+    return units;
+}
+
+bool slot_purge(uint32_t index, uint64_t wanted, const struct slice *slice) {
+    struct slot *slot = slot_at(index);
+    for (uint64_t units; (units = part_take(slot, wanted)) != 0; wanted &= ~units) {
+        const struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
+        uint64_t clean = units_purge(superslab, units);
+        atomic_fetch_and_explicit(&slot->dirty, ~clean, memory_order_relaxed);
+        idle_remove((uint64_t)__builtin_popcountl(clean));
+        /* Release; partner: units_take. */
+        atomic_fetch_or_explicit(&slot->free, units, memory_order_release);
+        units_offer(index);
+        if (slice_is_over(slice))
+            return (atomic_load_explicit(&slot->free, memory_order_relaxed) & wanted & ~units &
+                    atomic_load_explicit(&slot->dirty, memory_order_relaxed)) == 0;
+    }
+    return true;
 }

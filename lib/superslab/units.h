@@ -5,6 +5,7 @@
 #ifndef FREEHOLD_UNITS_H
 #define FREEHOLD_UNITS_H
 
+#include "slice.h"
 #include "slots.h"
 
 /* Units that have been taken: the descriptor of the first, or NULL. */
@@ -27,5 +28,9 @@ bool units_extend(struct slab *slab, unsigned before, unsigned length);
 /* Gives back the units from first to before end, counted from the one of slab. The SuperSlab may be gone when
  * this returns. */
 void units_give(struct slab *slab, unsigned first, unsigned end);
+
+/* Under purge_lock: purges those free units of a slot that are wanted. false if the slice is over before that
+ * is done. */
+bool slot_purge(uint32_t index, uint64_t wanted, const struct slice *slice);
 
 #endif

@@ -13,6 +13,7 @@
 #include "require.h"
 #include "superslab/purge.h"
 #include "superslab/registry.h"
+#include "superslab/descriptor.h"
 #include "superslab/slab.h"
 
 #define SIZE   272

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "os.h"
 #include "require.h"
+#include "superslab/call.h"
 #include "superslab/housekeeper.h"
 #include "superslab/huge.h"
 #include "superslab/large.h"

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "random.h"
 #include "superslab/purge.h"
+#include "superslab/loose.h"
 #include "superslab/region.h"
 
 #define MIB   ((size_t)1 << 20)
