@@ -24,22 +24,23 @@
 #include "slabs.h"
 #include "thaw.h"
 
-#define FORK_LOCKS 9
+#define FORK_LOCKS 10
 
 #define LOCKS_FORKING 128u /* what thread.locks is while its thread is in fork, with all of them */
 
 pthread_mutex_t handlers_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* In the order in which they nest. */
-static pthread_mutex_t *const fork_locks[FORK_LOCKS] = {
-    &late_lock,  &arenas_lock, &purge_lock,    &superslabs_lock, &regions_lock,
-    &limbo_lock, &pools_lock,  &metadata_lock, &sample_lock,
-};
-
 /* A fork that takes none of our locks holds this one instead: the C library's fork has the lock of its
  * handlers' table to the end, and then waits for the list of files, while one that has that list from us
  * waits for the table. So while one of either kind is past its prepare, none of the other kind is. */
 static pthread_mutex_t bare_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* In the order in which they nest. */
+static pthread_mutex_t *const fork_locks[FORK_LOCKS] = {
+    &bare_lock,    &late_lock,  &arenas_lock, &purge_lock,    &superslabs_lock,
+    &regions_lock, &limbo_lock, &pools_lock,  &metadata_lock, &sample_lock,
+};
+
 static _Atomic(struct thread *) bare; /* atomic: written with bare_lock; who has it */
 static unsigned bare_nested;          /* with bare_lock */
 
@@ -102,25 +103,19 @@ static void bare_end(void) {
 
 /* Takes all locks, or none: then returns one that is taken. */
 static pthread_mutex_t *try_all(void) {
-    if (pthread_mutex_trylock(&bare_lock) != 0)
-        return &bare_lock;
     for (size_t i = 0; i < FORK_LOCKS; i++) {
         if (pthread_mutex_trylock(fork_locks[i]) == 0)
             continue;
         unlock_first(i);
-        pthread_mutex_unlock(&bare_lock);
         return fork_locks[i];
     }
     pthread_mutex_t *taken = orphans_try_all(); /* while one is held, no other mutex is taken */
-    if (taken != NULL) {
+    if (taken != NULL)
         unlock_first(FORK_LOCKS);
-        pthread_mutex_unlock(&bare_lock);
-    }
     return taken;
 }
 
 static void lock_all(void) {
-    pthread_mutex_lock(&bare_lock);
     for (size_t i = 0; i < FORK_LOCKS; i++)
         pthread_mutex_lock(fork_locks[i]);
     orphans_lock_all();
@@ -147,8 +142,8 @@ static void take_all(void) {
 
 /* A single thread waits for nobody, and leaves nobody behind. It may have come from a signal handler, with
  * any of the locks held by what the handler has interrupted; so it touches none. Nor does one of many threads
- * that has some of them itself: its child is good for exec and _exit, which is what a signal handler may do
- * in it. */
+ * that has some of them itself, which waits for bare_lock alone: its child is good for exec and _exit, which
+ * is what a signal handler may do in it. */
 static void fork_prepare(void) {
     if (thread.state == THREAD_FORKING) {
         forking.nested++;
@@ -175,7 +170,6 @@ static bool unlock_all(void) {
     forking_end();
     orphans_unlock_all();
     unlock_first(FORK_LOCKS);
-    pthread_mutex_unlock(&bare_lock);
     return true;
 }
 
