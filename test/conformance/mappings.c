@@ -9,10 +9,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 
-#include "conformance/probe.h"
+#include "conformance/child.h"
 
 #define BLOCKS        200000
 #define MAPPINGS_MOST 1000
@@ -21,6 +20,7 @@
 #define LIVE          8
 #define SPARSE        8000u
 #define SPARSE_MOST   100 /* MiB */
+#define WATCHDOG      100 /* seconds */
 
 static size_t mappings(void) {
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -172,15 +172,7 @@ static void reallocs_without_the_call(void) {
 
 /* In a child each, for what one has taken or denied stays so. */
 static void run(void (*test)(void)) {
-    int status = 0;
-    pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        test();
-        _exit(0);
-    }
-    REQUIRE(waitpid(child, &status, 0) == child);
-    REQUIRE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    child_run(test, WATCHDOG);
 }
 
 int main(void) {

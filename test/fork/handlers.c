@@ -7,10 +7,9 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <time.h>
 
-#include "conformance/probe.h"
+#include "conformance/child.h"
 
 #define HANDLERS 200 /* the table has room for 48, then for 73, 110, 166 */
 #define WATCHDOG 20  /* seconds */
@@ -51,27 +50,14 @@ static void *register_during_fork(void *unused) {
     return unused;
 }
 
-static void fork_once(void) {
-    int status = 0;
-    pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        alarm(WATCHDOG);
-        register_handlers();
-        _exit(0);
-    }
-    REQUIRE(waitpid(child, &status, 0) == child);
-    REQUIRE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 static void fork_while_one_registers(void) {
     pthread_t other;
     REQUIRE(sem_init(&fork_is_on, 0, 0) == 0);
     REQUIRE(pthread_create(&other, NULL, register_during_fork, NULL) == 0);
     atomic_store(&is_forking, true);
-    fork_once();
+    child_run(register_handlers, WATCHDOG);
     REQUIRE(pthread_join(other, NULL) == 0);
-    fork_once();
+    child_run(register_handlers, WATCHDOG);
 }
 
 static void *register_at_leisure(void *unused) {
@@ -94,20 +80,17 @@ static void *allocate(void *unused) {
     return unused;
 }
 
+static void nothing(void) {
+}
+
 /* Handlers that do something are left to the test above: beside them glibc 2.36 reads a table that is gone.
  */
 static void storm(void) {
     pthread_t threads[2];
-    int status = 0;
     REQUIRE(pthread_create(&threads[0], NULL, register_at_leisure, NULL) == 0);
     REQUIRE(pthread_create(&threads[1], NULL, allocate, NULL) == 0);
     for (int i = 0; i < STORM_FORKS; i++) {
-        pid_t child = fork();
-        REQUIRE(child >= 0);
-        if (child == 0) {
-            _exit(0);
-        }
-        REQUIRE(waitpid(child, &status, 0) == child && status == 0);
+        child_run(nothing, WATCHDOG);
     }
     atomic_store(&is_registered, true);
     REQUIRE(pthread_join(threads[0], NULL) == 0);
@@ -117,15 +100,7 @@ static void storm(void) {
 /* Each in a process of its own, whose table is small at first. */
 static void storms(void) {
     for (int i = 0; i < STORMS; i++) {
-        int status = 0;
-        pid_t child = fork();
-        REQUIRE(child >= 0);
-        if (child == 0) {
-            alarm(WATCHDOG);
-            storm();
-            _exit(0);
-        }
-        REQUIRE(waitpid(child, &status, 0) == child && status == 0);
+        child_run(storm, WATCHDOG);
     }
 }
 

@@ -13,9 +13,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
-#include "conformance/probe.h"
+#include "conformance/child.h"
 
 enum { REFUSED = 1024, THREADS = 8, ROUNDS = 20, BLOCKS = 500, WATCHDOG = 30 };
 
@@ -132,20 +131,6 @@ static void die_fresh(void) {
     free(block);
 }
 
-/* The status of a child that lives so; 128 and more if it was killed. */
-static int run_child(void (*live)(void)) {
-    int status = 0;
-    pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        alarm(WATCHDOG);
-        live();
-        _exit(0);
-    }
-    REQUIRE(waitpid(child, &status, 0) == child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 static void live_without_first_threads(void) {
     live_without_threads(false);
 }
@@ -159,14 +144,14 @@ int main(int argc, char **argv) {
     const struct rlimit none = {0, 0};
     REQUIRE(setrlimit(RLIMIT_CORE, &none) == 0);
     if (strcmp(name, "descriptors") == 0) {
-        REQUIRE(run_child(live_without_descriptors) == 0);
+        child_run(live_without_descriptors, WATCHDOG);
     } else if (strcmp(name, "threads") == 0) {
-        REQUIRE(run_child(live_without_first_threads) == 0);
-        REQUIRE(run_child(live_without_more_threads) == 0);
+        child_run(live_without_first_threads, WATCHDOG);
+        child_run(live_without_more_threads, WATCHDOG);
     } else if (strcmp(name, "death") == 0) {
-        REQUIRE(run_child(die_without_descriptors) == 128 + SIGABRT);
+        REQUIRE(child_status(die_without_descriptors, WATCHDOG) == 128 + SIGABRT);
     } else if (strcmp(name, "fresh-death") == 0) {
-        REQUIRE(run_child(die_fresh) == 128 + SIGABRT);
+        REQUIRE(child_status(die_fresh, WATCHDOG) == 128 + SIGABRT);
     } else {
         return 2;
     }

@@ -65,28 +65,24 @@ static void write_after_remote(size_t size, size_t offset) {
     reuse(size);
 }
 
-/* A link of a list is made to point into the program's own memory, as an attacker would do. */
-static void forge_link(size_t size, size_t amount) {
-    static char target[4096] __attribute__((aligned(4096)));
+/* A link of a list is made to point to what is no free block. */
+static void link_to(void *forged, size_t size) {
     char *block = make(size);
     void *other = make(size);
     release(other);
     release(block);
-    void *forged = target + amount;
     memcpy(note(block), &forged, sizeof(forged));
     reuse(size);
 }
 
-/* A link of a list is made to point at a live block. */
+/* Into the program's own memory, as an attacker would do. */
+static void forge_link(size_t size, size_t amount) {
+    static char target[4096] __attribute__((aligned(4096)));
+    link_to(target + amount, size);
+}
+
 static void forge_live_link(size_t size, size_t amount) {
-    char *live = make(size);
-    char *block = make(size);
-    void *other = make(size);
-    release(other);
-    release(block);
-    void *forged = live + amount;
-    memcpy(note(block), &forged, sizeof(forged));
-    reuse(size);
+    link_to((char *)make(size) + amount, size);
 }
 
 static void overflow_into_free(size_t size, size_t amount) {

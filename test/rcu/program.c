@@ -65,6 +65,25 @@ static void leave_thread(void) {
     rcu_unregister_thread();
 }
 
+/* From here to rest_end the thread is no reader; only qsbr has to be told. */
+static void rest_start(void) {
+#ifdef FLAVOUR_qsbr
+    rcu_thread_offline();
+#endif
+}
+
+static void rest_end(void) {
+#ifdef FLAVOUR_qsbr
+    rcu_thread_online();
+#endif
+}
+
+static void rest_once(void) {
+#ifdef FLAVOUR_qsbr
+    rcu_quiescent_state();
+#endif
+}
+
 static atomic_bool is_held;
 static atomic_bool is_reading;
 
@@ -74,18 +93,14 @@ static void *hold(void *unused) {
     enter_thread();
     pthread_mutex_lock(&lock);
     atomic_store(&is_held, true);
-#ifdef FLAVOUR_qsbr
-    rcu_thread_offline();
-#endif
+    rest_start();
     while (!atomic_load(&is_reading)) {
         sched_yield();
     }
     usleep(2000); /* until the reader waits */
     use_malloc(3);
     pthread_mutex_unlock(&lock);
-#ifdef FLAVOUR_qsbr
-    rcu_thread_online();
-#endif
+    rest_end();
     leave_thread();
     return NULL;
 }
@@ -134,15 +149,10 @@ static void free_node(struct rcu_head *head) {
     atomic_fetch_add(&freed, 1);
 }
 
-/* Who waits is no reader meanwhile; a reader of qsbr has to say so. */
 static void take_lock(void) {
-#ifdef FLAVOUR_qsbr
-    rcu_thread_offline();
-#endif
+    rest_start();
     pthread_mutex_lock(&lock);
-#ifdef FLAVOUR_qsbr
-    rcu_thread_online();
-#endif
+    rest_end();
 }
 
 static void replace(void) {
@@ -166,9 +176,7 @@ static void *read_and_replace(void *unused) {
         free(malloc(100));
         rcu_read_unlock();
         replace();
-#ifdef FLAVOUR_qsbr
-        rcu_quiescent_state();
-#endif
+        rest_once();
     }
     leave_thread();
     return NULL;
@@ -201,9 +209,7 @@ static void *churn(void *unused) {
         trade(seed);
         rcu_read_unlock();
         replace();
-#ifdef FLAVOUR_qsbr
-        rcu_quiescent_state();
-#endif
+        rest_once();
     }
     leave_thread();
     return NULL;

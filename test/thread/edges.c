@@ -11,9 +11,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 
-#include "conformance/probe.h"
+#include "conformance/child.h"
 
 #define MANY     5000
 #define FEW      30
@@ -195,16 +194,7 @@ static void exit_main(void) {
 
 static void run_children(void (*live)(void)) {
     for (int i = 0; i < FEW; i++) {
-        int status = 0;
-        pid_t child = fork();
-        REQUIRE(child >= 0);
-        if (child == 0) {
-            alarm(WATCHDOG);
-            live();
-            _exit(1);
-        }
-        REQUIRE(waitpid(child, &status, 0) == child);
-        REQUIRE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        child_run(live, WATCHDOG);
     }
 }
 

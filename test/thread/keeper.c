@@ -14,10 +14,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <time.h>
 
-#include "conformance/probe.h"
+#include "conformance/child.h"
 
 #define WATCHDOG 60 /* seconds */
 #define THREADS  8
@@ -220,19 +219,6 @@ static void end_main(void) {
     pthread_exit(NULL);
 }
 
-static void in_child(void (*live)(void)) {
-    int status = 0;
-    pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        alarm(WATCHDOG);
-        live();
-        _exit(0);
-    }
-    REQUIRE(waitpid(child, &status, 0) == child);
-    REQUIRE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 static void be_child(void) {
     sleep_ms(20);
     REQUIRE(!has_keeper());
@@ -254,7 +240,7 @@ static void all_alone(void) {
     static const size_t sizes[] = {2000, 30000, 60000, 300000, 1000000, 3000000};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         size_alone = sizes[i];
-        in_child(free_all_alone);
+        child_run(free_all_alone, WATCHDOG);
     }
     size_alone = 300000;
     free_all_alone();
@@ -333,10 +319,10 @@ int main(int argc, char **argv) {
     } else if (strcmp(name, "last") == 0) {
         end_main();
     } else if (strcmp(name, "child") == 0) {
-        in_child(be_child); /* of a single thread */
+        child_run(be_child, WATCHDOG); /* of a single thread */
         make_thread();
         REQUIRE(keeper_comes());
-        in_child(be_child);
+        child_run(be_child, WATCHDOG);
     } else if (strcmp(name, "idle") == 0) {
         use_and_be_idle();
     } else if (strcmp(name, "identity") == 0) {
