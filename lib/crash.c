@@ -9,6 +9,7 @@
 #include <signal.h>
 
 #include "config.h"
+#include "handler.h"
 #include "os.h"
 #include "report.h"
 #include "sample.h"
@@ -166,32 +167,15 @@ static void judge(struct crash *crash, int number, const siginfo_t *info) {
 static struct handler {
     int number;
     const char *name;
-    struct sigaction former; /* constant once handle is installed */
+    struct sigaction former; /* constant once handle is installed, but see handler_go_on */
 } handlers[] = {{.number = SIGSEGV, .name = "SIGSEGV"},
                 {.number = SIGBUS, .name = "SIGBUS"},
                 {.number = SIGABRT, .name = "SIGABRT"}};
 
 #define HANDLERS (sizeof handlers / sizeof *handlers)
 
-/* The program dies of the signal as it would have: when the handler returns, and the signal is no longer
- * blocked. */
-static void die(int number, const siginfo_t *info) {
-    struct sigaction none = {.sa_handler = SIG_DFL};
-    sigaction(number, &none, NULL);
-    os_repeat_signal(number, info);
-}
-
-static void go_on(const struct sigaction *former, int number, siginfo_t *info, void *context) {
-    if (former->sa_handler == SIG_DFL)
-        die(number, info);
-    else if ((former->sa_flags & SA_SIGINFO) != 0)
-        former->sa_sigaction(number, info, context);
-    else
-        former->sa_handler(number);
-}
-
 static void handle(int number, siginfo_t *info, void *context) {
-    const struct handler *handler = handlers;
+    struct handler *handler = handlers;
     while (handler->number != number)
         handler++;
     int error = errno;
@@ -199,7 +183,7 @@ static void handle(int number, siginfo_t *info, void *context) {
     judge(&crash, number, info);
     report_crash(&crash);
     errno = error;
-    go_on(&handler->former, number, info, context);
+    handler_go_on(&handler->former, number, info, context);
 }
 
 /* As the former one was installed, with its mask and flags; in place of none, on a stack of its own. */

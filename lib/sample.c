@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "handler.h"
 #include "lock.h"
 #include "memcheck.h"
 #include "os.h"
@@ -240,29 +241,6 @@ bool sample_judge(struct misuse *misuse) {
 
 static struct sigaction former;
 
-/* Whoever is to handle the signal does. Without a handler the access is made again, without ours; what
- * somebody has sent is sent again. */
-static void leave(int signal, siginfo_t *info, void *context) {
-    struct sigaction next = former;
-    bool is_default = (next.sa_flags & SA_SIGINFO) == 0 && next.sa_handler == SIG_DFL;
-    bool is_ignored = (next.sa_flags & SA_SIGINFO) == 0 && next.sa_handler == SIG_IGN;
-    if (is_ignored && info->si_code <= 0)
-        return;
-    if (is_default || is_ignored) {
-        next.sa_handler = SIG_DFL;
-        sigaction(signal, &next, NULL);
-        if (info->si_code <= 0)
-            os_repeat_signal(signal, info);
-        return;
-    }
-    if ((next.sa_flags & (int)SA_RESETHAND) != 0)
-        former = (struct sigaction){.sa_handler = SIG_DFL};
-    if ((next.sa_flags & SA_SIGINFO) != 0)
-        next.sa_sigaction(signal, info, context);
-    else
-        next.sa_handler(signal);
-}
-
 static void on_fault(int signal, siginfo_t *info, void *context) {
     int error = errno;
     const struct sample *sample = info->si_code > 0 ? sample_find(info->si_addr) : NULL;
@@ -271,7 +249,7 @@ static void on_fault(int signal, siginfo_t *info, void *context) {
         sample_tell(info->si_addr);
     }
     errno = error;
-    leave(signal, info, context);
+    handler_go_on(&former, signal, info, context);
 }
 
 void sample_start(void) {
