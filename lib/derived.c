@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "config.h"
 #include "cplusplus.h"
 #include "fast.h"
 #include "freehold.h"
@@ -87,9 +86,6 @@ INTERPOSE_AS(void *, _ZnamSt11align_val_tRKSt9nothrow_t, new_array_aligned_nothr
 
 /* delete is told of nothrow by a further argument, which the base does not look at, or of a size, which guard
  * level 2 does. */
-#define check_size(block, size, call)                                                                        \
-    (unlikely(config.guard >= 2) ? arena_check_size(block, size, call, __builtin_return_address(0)) : (void)0)
-
 static void delete_block(void *block) {
     _ZdlPv(block);
 }
@@ -99,12 +95,12 @@ static void delete_array(void *block) {
 }
 
 static void delete_sized(void *block, size_t size) {
-    check_size(block, size, "operator delete");
+    arena_check_size(block, size, "operator delete");
     _ZdlPv(block);
 }
 
 static void delete_array_sized(void *block, size_t size) {
-    check_size(block, size, "operator delete[]");
+    arena_check_size(block, size, "operator delete[]");
     _ZdaPv(block);
 }
 
@@ -117,12 +113,12 @@ static void delete_array_aligned(void *block, size_t alignment) {
 }
 
 static void delete_aligned_sized(void *block, size_t size, size_t alignment) {
-    check_size(block, size, "operator delete");
+    arena_check_size(block, size, "operator delete");
     _ZdlPvSt11align_val_t(block, alignment);
 }
 
 static void delete_array_aligned_sized(void *block, size_t size, size_t alignment) {
-    check_size(block, size, "operator delete[]");
+    arena_check_size(block, size, "operator delete[]");
     _ZdaPvSt11align_val_t(block, alignment);
 }
 
@@ -149,13 +145,13 @@ static void *reallocate_array(void *block, size_t count, size_t size) {
 }
 
 static void free_told(void *block, size_t size) {
-    check_size(block, size, "free_sized");
+    arena_check_size(block, size, "free_sized");
     free(block);
 }
 
 static void free_aligned_told(void *block, size_t alignment, size_t size) {
     (void)alignment;
-    check_size(block, size, "free_aligned_sized");
+    arena_check_size(block, size, "free_aligned_sized");
     free(block);
 }
 

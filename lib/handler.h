@@ -6,8 +6,8 @@
 
 #include <signal.h>
 
-/* Leaves a signal to former, or to nobody: what was sent and is ignored is over; without a handler the program
- * dies of the signal as it would have. */
+/* Leaves a signal to former, or to nobody: what was sent and is ignored is over; without a handler the
+ * program dies of the signal as it would have. */
 void handler_go_on(struct sigaction *former, int number, siginfo_t *info, void *context);
 
 #endif

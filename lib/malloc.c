@@ -195,15 +195,13 @@ size_t fh_malloc_usable_size(void *block) {
 }
 
 void fh_free_sized(void *block, size_t size) {
-    if (unlikely(config.guard >= 2))
-        arena_check_size(block, size, "free_sized", __builtin_return_address(0));
+    arena_check_size(block, size, "free_sized");
     fh_free(block);
 }
 
 void fh_free_aligned_sized(void *block, size_t alignment, size_t size) {
     (void)alignment;
-    if (unlikely(config.guard >= 2))
-        arena_check_size(block, size, "free_aligned_sized", __builtin_return_address(0));
+    arena_check_size(block, size, "free_aligned_sized");
     fh_free(block);
 }
 

@@ -467,7 +467,7 @@ size_t arena_block_size(const void *address, const char *call, const void *site)
     return size;
 }
 
-cold void arena_check_size(const void *address, size_t size, const char *call, const void *site) {
+cold void arena_compare_size(const void *address, size_t size, const char *call, const void *site) {
     size_t known = address == NULL ? NO_BLOCK : size_of(address);
     if (known <= SMALL_MAX && known != size)
         verdict_damage(call, address, FREED_WITH_SIZE, site);

@@ -4,6 +4,7 @@
 #ifndef FREEHOLD_ARENA_H
 #define FREEHOLD_ARENA_H
 
+#include "../config.h"
 #include "../superslab/registry.h"
 #include "../thread.h"
 #include "../types.h"
@@ -33,9 +34,12 @@ size_t arena_block_size(const void *address, const char *call, const void *site)
 /* Gives back what the calling thread keeps: caches, outbox and empty slabs. */
 void arena_trim(void);
 
-/* At guard level 2: a block that is about to be freed as one of size bytes. What is no small block of ours is
- * left to free itself. */
-void arena_check_size(const void *address, size_t size, const char *call, const void *site);
+/* A block that the program is about to free as one of size bytes, at guard level 2. What is no small block of
+ * ours is left to free itself. */
+void arena_compare_size(const void *address, size_t size, const char *call, const void *site);
+#define arena_check_size(address, size, call)                                                                \
+    (unlikely(config.guard >= 2) ? arena_compare_size(address, size, call, __builtin_return_address(0))      \
+                                 : (void)0)
 
 /* Frees what is in an arena's quarantine; the thread works as the arena. */
 void arena_release_quarantine(struct arena *arena);
