@@ -212,10 +212,10 @@ cold bool sample_give(const void *address, void *const *frame, const void *site)
 size_t sample_size(const void *address) {
     struct sample *sample = sample_find(address);
     if (sample == NULL)
-        return SIZE_MAX;
+        return NO_BLOCK;
     lock_take(&sample_lock);
     bool is_live = sample->state == SAMPLE_LIVE && sample->block == address;
-    size_t size = is_live ? sample->size : SIZE_MAX;
+    size_t size = is_live ? sample->size : NO_BLOCK;
     lock_give(&sample_lock);
     return size;
 }

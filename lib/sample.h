@@ -28,7 +28,7 @@ void *sample_take(size_t size, size_t alignment, void *const *frame);
 /* Frees a sample; false if address is not that of a live one. The program called from site. */
 bool sample_give(const void *address, void *const *frame, const void *site);
 
-/* The bytes of the live sample at address, or SIZE_MAX. */
+/* The bytes of the live sample at address, or NO_BLOCK. */
 size_t sample_size(const void *address);
 
 /* Whether an address is in the pool. */

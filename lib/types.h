@@ -66,6 +66,9 @@ struct arena;
 #define OWNER_LARGE ((struct arena *)2) /* a run: one large block */
 #define OWNER_HUGE  ((struct arena *)3) /* a huge block */
 
+/* In place of the bytes of what is no live block. */
+#define NO_BLOCK SIZE_MAX
+
 /* A free block. */
 struct block {
     struct block *next;

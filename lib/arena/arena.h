@@ -28,7 +28,6 @@ void *arena_resize(void *address, size_t size);
 
 /* The bytes that may be used at address; NO_BLOCK, if the process goes on at all, if that is not a live
  * block's. The program called from site; a call NULL is none, and nothing is said. */
-#define NO_BLOCK SIZE_MAX
 size_t arena_block_size(const void *address, const char *call, const void *site);
 
 /* Gives back what the calling thread keeps: caches, outbox and empty slabs. */
