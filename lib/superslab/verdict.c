@@ -4,7 +4,6 @@
 #include "../report.h"
 #include "../sample.h"
 #include "huge.h"
-#include "size_class.h"
 #include "slab.h"
 
 #define ADVICE_FREED                                                                                         \
@@ -13,14 +12,6 @@
 #define ADVICE_ADDRESS "Use what malloc returned."
 #define ADVICE_WRITE                                                                                         \
     "Look at what writes to this block; a watchpoint, valgrind or AddressSanitizer shows the write itself."
-
-bool block_is_free(const struct block *block, unsigned class) {
-    struct entry entry = registry_entry(block);
-    return ((uintptr_t)block >> ADDRESS_BITS) == 0 &&
-           atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed) == class &&
-           entry_position(entry, class, block) < entry_limit(entry) &&
-           block->mark == block_mark(entry, block);
-}
 
 /* The huge block that an address is inside of, or NULL. */
 static const struct slab *huge_around(const void *address) {

@@ -15,9 +15,6 @@ static inline bool block_is_live(struct entry entry, uintptr_t class, const void
            block->mark != block_mark(entry, block);
 }
 
-/* Whether a link leads to a free block of the class: if not, it must not be followed. */
-bool block_is_free(const struct block *block, unsigned class);
-
 /* What is wrong with a block, at guard level 2. */
 enum damage { WRITTEN_BEYOND, WRITTEN_BEFORE, WRITTEN_AFTER_FREE, FREED_WITH_SIZE };
 

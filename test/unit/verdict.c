@@ -80,7 +80,7 @@ static void carved_blocks_are_marked_until_they_are_handed_out(void **state) {
     struct slab *slab = slab_make(&arena, 4);
     unsigned count = 0;
     for (struct block *block = slab_take(slab, 10, 10).first; block != NULL; block = block->next, count++)
-        assert_true(block_is_free(block, 4));
+        assert_int_equal(block->mark, block_mark(registry_entry(block), block));
     assert_int_equal(count, 10);
     slab->used = 0;
     slab_give_up(slab);
