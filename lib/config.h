@@ -16,7 +16,7 @@ extern struct config config;
 enum { ON_ERROR_ABORT, ON_ERROR_REPORT, ON_ERROR_IGNORE };
 
 /* Takes the options from the environment. Each unknown name or bad value is reported, and the default kept.
- * Does nothing in a process that runs with more rights than its user.  */
+ * Does nothing in a process that runs with more rights than its user. */
 void config_read(char **environment);
 
 /* Does so with the environment of the process, once: at the first allocation, or by the constructor. */
