@@ -21,10 +21,11 @@ struct option {
     const char *name;
     unsigned long *value;
     unsigned long least, most;
+    char unit[24]; /* or words */
 };
 
 static const struct option options[] = {
-#define OPTION(name, value, least, most, unit, sentence) {#name, &config.name, least, most},
+#define OPTION(name, value, least, most, unit, sentence) {#name, &config.name, least, most, unit},
 #include "options.def"
 #undef OPTION
 };
@@ -65,6 +66,26 @@ static bool number_parse(const char *text, unsigned long *number) {
     return true;
 }
 
+bool config_has_words(const char *unit) {
+    return strchr(unit, ',') != NULL;
+}
+
+/* One of the words, in place of its number. */
+static bool word_parse(const char *text, const char *words, unsigned long *number) {
+    size_t length = strlen(text);
+    *number = 0;
+    for (const char *end; (end = strchr(words, ',')) != NULL; words = end + 2, ++*number)
+        if ((size_t)(end - words) == length && memcmp(words, text, length) == 0)
+            return true;
+    return strcmp(words, text) == 0;
+}
+
+static bool value_parse(const struct option *option, const char *text, unsigned long *value) {
+    if (config_has_words(option->unit) && word_parse(text, option->unit, value))
+        return true;
+    return number_parse(text, value) && *value >= option->least && *value <= option->most;
+}
+
 extern void *__libc_stack_end __attribute__((weak));
 
 /* The dynamic loader allocates before the C library knows the environment: then it is where the kernel put
@@ -99,8 +120,8 @@ void config_read(char **environment) {
         unsigned long value;
         if (option == NULL)
             report_option_unknown(name, (size_t)(equals - name));
-        else if (!number_parse(equals + 1, &value) || value < option->least || value > option->most)
-            report_option_value(name, option->least, option->most, *option->value);
+        else if (!value_parse(option, equals + 1, &value))
+            report_option_value(name, option->least, option->most, option->unit, *option->value);
         else
             *option->value = value;
     }

@@ -338,7 +338,7 @@ void report_option_unknown(const char *name, size_t length) {
     write_out(&line);
 }
 
-void report_option_value(const char *assignment, unsigned long least, unsigned long most,
+void report_option_value(const char *assignment, unsigned long least, unsigned long most, const char *unit,
                          unsigned long kept) {
     struct line line;
     start(&line);
@@ -348,6 +348,10 @@ void report_option_value(const char *assignment, unsigned long least, unsigned l
     put_number(&line, least, 10);
     put(&line, " to ");
     put_number(&line, most, 10);
+    if (config_has_words(unit)) {
+        put(&line, ", or one of ");
+        put(&line, unit);
+    }
     put(&line, "; keeping ");
     put_number(&line, kept, 10);
     write_out(&line);

@@ -71,8 +71,9 @@ noreturn void report_sanitizer(void);
 /* "NAME=..." in the environment that is no option. */
 void report_option_unknown(const char *name, size_t length);
 
-/* "NAME=VALUE" whose value is none from least to most. */
-void report_option_value(const char *assignment, unsigned long least, unsigned long most, unsigned long kept);
+/* "NAME=VALUE" whose value is none from least to most, nor a word if the unit is words. */
+void report_option_value(const char *assignment, unsigned long least, unsigned long most, const char *unit,
+                         unsigned long kept);
 
 /* One line of the statistics: a name and a figure. */
 void report_figure(const char *name, unsigned long long figure);

@@ -14,10 +14,11 @@ struct limits {
     const char *name;
     unsigned long value, least, most;
     const unsigned long *option;
+    const char *unit; /* or words */
 };
 
 static const struct limits options[] = {
-#define OPTION(name, value, least, most, unit, sentence) {#name, value, least, most, &config.name},
+#define OPTION(name, value, least, most, unit, sentence) {#name, value, least, most, &config.name, unit},
 #include "options.def"
 #undef OPTION
 };
@@ -59,15 +60,19 @@ static void read_variable(void *argument) {
                 (&options[i] == reading->option ? reading->expected : options[i].value));
 }
 
-static void assert_taken(struct reading *reading, unsigned long number) {
+static void assert_read(struct reading *reading) {
     struct child child;
+    child_run(&child, read_variable, reading);
+    assert_true(child_returned(&child));
+    assert_string_equal(child.errors, "");
+}
+
+static void assert_taken(struct reading *reading, unsigned long number) {
     char text[32];
     sprintf(text, "%lu", number);
     set_variable(reading, text);
     reading->expected = number;
-    child_run(&child, read_variable, reading);
-    assert_true(child_returned(&child));
-    assert_string_equal(child.errors, "");
+    assert_read(reading);
 }
 
 static void assert_refused(struct reading *reading, const char *text) {
@@ -77,8 +82,10 @@ static void assert_refused(struct reading *reading, const char *text) {
     reading->expected = reading->option->value;
     child_run(&child, read_variable, reading);
     assert_true(child_returned(&child));
-    sprintf(message, "freehold: bad value in %s: expected a number from %lu to %lu; keeping %lu\n",
-            reading->variable, reading->option->least, reading->option->most, reading->option->value);
+    bool has_words = strchr(reading->option->unit, ',') != NULL;
+    sprintf(message, "freehold: bad value in %s: expected a number from %lu to %lu%s%s; keeping %lu\n",
+            reading->variable, reading->option->least, reading->option->most, has_words ? ", or one of " : "",
+            has_words ? reading->option->unit : "", reading->option->value);
     assert_string_equal(child.errors, message);
 }
 
@@ -125,6 +132,33 @@ static void what_is_no_number_is_refused(void **state) {
     (void)state;
     for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_refused(&reading, texts[i]);
+}
+
+/* Any part of them that is no word is refused. */
+static void words_stand_for_numbers(void **state) {
+    unsigned found = 0;
+    (void)state;
+    for (unsigned i = 0; i < OPTIONS; i++) {
+        struct reading reading = {.option = &options[i]};
+        char words[64], *rest = words;
+        if (strchr(options[i].unit, ',') == NULL)
+            continue;
+        found++;
+        assert_refused(&reading, options[i].unit);
+        strcpy(words, options[i].unit);
+        for (reading.expected = 0; rest != NULL; reading.expected++) {
+            const char *word = strsep(&rest, ",");
+            set_variable(&reading, word + strspn(word, " "));
+            assert_read(&reading);
+        }
+        assert_int_equal(reading.expected, options[i].most + 1);
+        assert_refused(&reading, "abor");
+        assert_refused(&reading, "aborts");
+        assert_refused(&reading, "Abort");
+        assert_refused(&reading, "ignore,");
+        assert_refused(&reading, " report");
+    }
+    assert_int_not_equal(found, 0);
 }
 
 static void assert_unknown(const char *variable, const char *name) {
@@ -197,6 +231,7 @@ static void no_environment_is_no_options(void **state) {
 
 TESTS(cmocka_unit_test(values_within_the_limits_are_taken),
       cmocka_unit_test(values_beyond_the_limits_are_refused), cmocka_unit_test(what_is_no_number_is_refused),
+      cmocka_unit_test(words_stand_for_numbers),
       cmocka_unit_test(unknown_names_are_reported_with_the_known_ones),
       cmocka_unit_test(other_variables_are_none_of_ours),
       cmocka_unit_test(a_bad_value_does_not_stop_the_reading), cmocka_unit_test(no_environment_is_no_options))
