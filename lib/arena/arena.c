@@ -266,22 +266,25 @@ static bool free_mapped(struct slab *slab, const struct arena *owner, void *addr
 static void make_room_and_add(struct arena *arena, unsigned class, void *block) {
     int error = errno;
     int32_t count = (int32_t)arena->outbox_count;
-    if (!outbox_make_room(arena, arenas_share()) || !outbox_add(arena, class, block))
-        outbox_push_one(arena, block);
+    outbox_add_anyway(arena, class, block, arenas_share());
     slabs_receive(arena);
     tidy(arena, count);
     errno = error;
+}
+
+/* A marked block. The outbox marks it again when it is pushed. */
+static void free_by_outbox(struct arena *arena, unsigned class, struct block *block) {
+    block->mark = 0;
+    if (!outbox_add(arena, class, block))
+        make_room_and_add(arena, class, block);
 }
 
 static void give(struct arena *arena, struct slab *slab, struct block *block) {
     if (atomic_load_explicit(&slab->owner, memory_order_relaxed) == arena) {
         block->mark = block_mark(registry_entry(block), block);
         free_unbuffered(arena, slab, block);
-        return;
-    }
-    block->mark = 0; /* the outbox marks it when it is pushed */
-    if (!outbox_add(arena, slab->class, block))
-        make_room_and_add(arena, slab->class, block);
+    } else
+        free_by_outbox(arena, slab->class, block);
 }
 
 static void free_small(struct slab *slab, struct block *block) {
@@ -416,11 +419,8 @@ static noinline void free_ownerless(struct arena *arena, unsigned class, struct 
         arena_free_uncached(block, entry);
     } else if (cache_can_be_set_aside(class))
         set_aside_and_cache(arena, class, block);
-    else {
-        block->mark = 0; /* the outbox marks it when it is pushed */
-        if (!outbox_add(arena, class, block))
-            make_room_and_add(arena, class, block);
-    }
+    else
+        free_by_outbox(arena, class, block);
 }
 
 noinline void arena_free_elsewhere(void *address, struct entry entry, const struct arena *owner) {

@@ -36,9 +36,8 @@ void cache_fill(unsigned class, struct chain chain) {
 
 static void send_home(struct arena *arena, unsigned class, struct block *block) {
     block->mark = 0; /* the outbox marks it again when it is pushed */
-    if (!outbox_add(arena, class, block) &&
-        !(outbox_make_room(arena, arenas_share()) && outbox_add(arena, class, block)))
-        outbox_push_one(arena, block);
+    if (!outbox_add(arena, class, block))
+        outbox_add_anyway(arena, class, block, arenas_share());
 }
 
 /* The slab of a block if arena owns it, or NULL. */

@@ -207,3 +207,8 @@ void outbox_push_one(struct arena *arena, void *address) {
     send(arena, &(struct outbox_group){.slab = slab, .first = block, .last = block, .count = 1});
     rcu_leave(arena);
 }
+
+void outbox_add_anyway(struct arena *arena, uintptr_t class, void *block, uint64_t share) {
+    if (!outbox_make_room(arena, share) || !outbox_add(arena, class, block))
+        outbox_push_one(arena, block);
+}
