@@ -489,10 +489,10 @@ void *arena_resize(void *address, size_t size) {
 }
 
 void arena_finish(void) {
-    if (thread.own != NULL)
-        release_some(thread.own, true);
-    if (thread.own != NULL)
-        slabs_exchange(thread.own);
+    if (thread.own == NULL)
+        return;
+    release_some(thread.own, true);
+    slabs_exchange(thread.own);
 }
 
 void arena_check(void) {
