@@ -62,9 +62,7 @@ static bool work(struct worker *worker) {
 
 int main(int argc, char **argv) {
     stress_start(&program, argc, argv);
-    for (unsigned i = 0; i < stress.threads; i++) {
-        sets[i] = set_map(blocks, 1, max);
-    }
+    sets_map(sets, blocks, 1, max);
     stress_run(work, NULL);
     stress_result(" max=%" PRIu64 " alignment=%" PRIu64 " set=%" PRIu64, max, max_alignment, blocks);
 }

@@ -48,12 +48,7 @@ static bool work(struct worker *worker) {
 
 int main(int argc, char **argv) {
     stress_start(&program, argc, argv);
-    if (min > max) {
-        stress_usage("the minimum is over the maximum");
-    }
-    for (unsigned i = 0; i < stress.threads; i++) {
-        sets[i] = set_map(blocks, min, max);
-    }
+    sets_map(sets, blocks, min, max);
     stress_run(work, NULL);
     stress_result(" min=%" PRIu64 " max=%" PRIu64 " set=%" PRIu64, min, max, blocks);
 }

@@ -40,9 +40,7 @@ static bool live(struct worker *worker) {
 
 int main(int argc, char **argv) {
     stress_start(&program, argc, argv);
-    for (unsigned i = 0; i < stress.threads; i++) {
-        sets[i] = set_map((allocations + 1) / 2, 1, max);
-    }
+    sets_map(sets, (allocations + 1) / 2, 1, max);
     stress_run(live, NULL);
     stress_result(" allocations=%" PRIu64 " threads_ended=%" PRIu64, allocations,
                   atomic_load(&threads_ended));

@@ -17,6 +17,16 @@ static inline struct set set_map(uint64_t count, size_t min, size_t max) {
     return (struct set){stress_map(count * sizeof(struct block)), count, min, max};
 }
 
+/* One for each thread. */
+static inline void sets_map(struct set *sets, uint64_t count, size_t min, size_t max) {
+    if (min > max) {
+        stress_usage("the minimum is over the maximum");
+    }
+    for (unsigned i = 0; i < stress.threads; i++) {
+        sets[i] = set_map(count, min, max);
+    }
+}
+
 /* As many blocks as make up so many bytes; their records are resident, and so no part of what comes later. */
 static inline struct set set_map_bytes(uint64_t bytes, size_t min, size_t max) {
     uint64_t count = bytes / ((min + max + 1) / 2) + 1;
