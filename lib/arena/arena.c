@@ -243,22 +243,27 @@ static bool is_small(const struct arena *owner) {
     return owner == OWNER_NONE || owner > OWNER_HUGE;
 }
 
+/* The thread keeps the run, or it goes back. */
+static bool free_large(struct slab *slab) {
+    if (!large_end(slab))
+        return false;
+    if (thread.arena == &empty_arena || !runs_keep(slab)) {
+        large_release(slab);
+        purge_tick();
+    }
+    return true;
+}
+
 /* false if address is not that of a large or huge block. */
 static bool free_mapped(struct slab *slab, const struct arena *owner, void *address) {
     int error = errno;
     bool given = false;
-    if (owner == OWNER_LARGE && slab->run.start == address) {
-        given = large_end(slab);
-        if (given && thread.arena != &empty_arena && runs_keep(slab)) {
-            errno = error;
-            return true;
-        }
-        if (given)
-            large_release(slab);
-    } else if (owner == OWNER_HUGE && huge_of(slab)->base == address)
-        given = huge_give(huge_of(slab));
-    if (given)
+    if (owner == OWNER_LARGE && slab->run.start == address)
+        given = free_large(slab);
+    else if (owner == OWNER_HUGE && huge_of(slab)->base == address && huge_give(huge_of(slab))) {
         purge_tick();
+        given = true;
+    }
     errno = error;
     return given;
 }

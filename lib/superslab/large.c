@@ -62,13 +62,6 @@ void large_release(struct slab *slab) {
     excess_leave();
 }
 
-bool large_give(struct slab *slab) {
-    if (!large_end(slab))
-        return false;
-    large_release(slab);
-    return true;
-}
-
 bool large_resize(struct slab *slab, size_t size) {
     unsigned units = units_for(size), before = slab->run.units;
     if (units > before) {

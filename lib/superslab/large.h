@@ -10,12 +10,11 @@
  * reads as zero. NULL if there is no memory. */
 void *large_take(size_t size, size_t alignment, bool *zero);
 
-/* Frees the block of a slab whose owner is OWNER_LARGE: ends its life, and gives the run back. false if
- * another thread has ended it meanwhile. */
-bool large_give(struct slab *slab);
-
-/* The two halves: in between nobody but the caller has the run. */
+/* Ends the life of the block of a slab whose owner is OWNER_LARGE: then nobody but the caller has the run.
+ * false if another thread has ended it meanwhile. */
 bool large_end(struct slab *slab);
+
+/* Gives back a run whose block has ended. */
 void large_release(struct slab *slab);
 
 /* Bytes of the block that can be used. */

@@ -39,7 +39,7 @@ static void a_large_block_is_rounded_up_to_units(void **state) {
         struct slab *slab = take(size, GRAIN);
         assert_units(slab, (unsigned)((size + UNIT - 1) / UNIT));
         assert_int_equal(large_bytes() - bytes, large_size(slab));
-        assert_true(large_give(slab));
+        assert_true(large_give_up(slab));
         assert_int_equal(large_bytes(), bytes);
     }
 }
@@ -48,8 +48,8 @@ static void a_large_block_has_its_alignment(void **state) {
     (void)state;
     for (size_t alignment = GRAIN; alignment <= LARGE_MAX; alignment *= 2) {
         struct slab *first = take(3 * UNIT, alignment), *second = take(UNIT, alignment);
-        assert_true(large_give(first));
-        assert_true(large_give(second));
+        assert_true(large_give_up(first));
+        assert_true(large_give_up(second));
     }
 }
 
@@ -63,14 +63,14 @@ static void a_large_block_grows_where_units_are_free(void **state) {
     assert_false(large_resize(below, 3 * UNIT + 1));
     assert_units(below, 3);
     assert_int_equal(large_bytes(), bytes);
-    assert_true(large_give(above));
+    assert_true(large_give_up(above));
     assert_true(large_resize(below, 4 * UNIT + 1));
     assert_units(below, 5);
     assert_int_equal(large_bytes(), bytes);
     assert_ptr_equal(below->start, block);
     for (size_t i = 0; i < 3 * UNIT; i++)
         assert_int_equal((unsigned char)block[i], 0xa5);
-    assert_true(large_give(below));
+    assert_true(large_give_up(below));
     layout_end();
 }
 
@@ -87,8 +87,8 @@ static void a_large_block_shrinks_where_it_is(void **state) {
     assert_ptr_equal(rest->run.start, block + 2 * UNIT);
     for (size_t i = 0; i < 2 * UNIT; i++)
         assert_int_equal((unsigned char)block[i], 0xa5);
-    assert_true(large_give(slab));
-    assert_true(large_give(rest));
+    assert_true(large_give_up(slab));
+    assert_true(large_give_up(rest));
     layout_end();
 }
 
@@ -96,8 +96,8 @@ static void a_large_block_is_freed_once(void **state) {
     (void)state;
     struct slab *slab = take(5 * UNIT, GRAIN);
     uint64_t bytes = large_bytes();
-    assert_true(large_give(slab));
-    assert_false(large_give(slab));
+    assert_true(large_give_up(slab));
+    assert_false(large_give_up(slab));
     assert_int_equal(bytes - large_bytes(), 5 * UNIT);
 }
 
@@ -111,7 +111,7 @@ static void without_space_there_is_no_large_block(void **state) {
     assert_null(large_take(LARGE_MAX, GRAIN, &zero));
     assert_int_equal(superslabs_now(), superslabs);
     config.limit = limit;
-    assert_true(large_give(take(LARGE_MAX, GRAIN)));
+    assert_true(large_give_up(take(LARGE_MAX, GRAIN)));
     layout_end();
 }
 

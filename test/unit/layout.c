@@ -2,6 +2,7 @@
 #include "layout.h"
 
 #include "require.h"
+#include "superslab/large.h"
 #include "superslab/slab.h"
 #include "superslab/superslab.h"
 #include "superslab/units.h"
@@ -50,6 +51,13 @@ struct slot *slot_of_slab(const struct slab *slab) {
 void slab_give_up(struct slab *slab) {
     slab_close(slab);
     slab_give_units(slab);
+}
+
+bool large_give_up(struct slab *slab) {
+    if (!large_end(slab))
+        return false;
+    large_release(slab);
+    return true;
 }
 
 struct block *slab_take_one(struct slab *slab) {

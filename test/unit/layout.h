@@ -24,6 +24,9 @@ struct slot *slot_of_slab(const struct slab *slab);
 /* Both steps of the end of a slab that is in no list. */
 void slab_give_up(struct slab *slab);
 
+/* Both steps of the end of a large block. false if it has ended before. */
+bool large_give_up(struct slab *slab);
+
 /* A block of a slab that is in no list; NULL if it is full. */
 struct block *slab_take_one(struct slab *slab);
 

@@ -41,7 +41,7 @@ static struct filling fill(void) {
 static void empty(const struct filling *filling) {
     slab_give_up(filling->single);
     slab_give_up(filling->several);
-    assert_true(large_give(filling->run));
+    assert_true(large_give_up(filling->run));
 }
 
 /* The slab that holds a unit of a filled SuperSlab. */
