@@ -70,7 +70,7 @@ static bool has_posted_slab(const struct superslab *superslab) {
 }
 
 static void leave(struct superslab *superslab) {
-    region_release(&superslab->granules);
+    region_give(&superslab->granules);
     descriptor_give(superslab);
     atomic_fetch_sub_explicit(&bytes, SUPERSLAB, memory_order_relaxed);
     atomic_fetch_add_explicit(&freed, 1, memory_order_relaxed);

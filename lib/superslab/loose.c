@@ -78,8 +78,7 @@ static bool part_purge_free(const struct part *part) {
 }
 
 /* The free and dirty granules around the oldest one go with one system call, if all are the region's own
- * mapping. For who wants all of it, however young and
- * however long it takes. */
+ * mapping. For who wants all of it, however young and however long it takes. */
 static bool around_purge(const struct granule *granule) {
     struct region *region = region_of(granule);
     unsigned first = bit_first(region->dirty, granule->index);
@@ -216,14 +215,6 @@ bool region_purge(const struct slice *slice) {
     whole_decay(slice->all);
     high_turn(slice->all);
     return true;
-}
-
-bool region_decay(bool all) {
-    struct slice slice = {.all = all, .is_endless = true};
-    lock_take(&purge_lock);
-    bool done = region_purge(&slice);
-    lock_give(&purge_lock);
-    return done;
 }
 
 bool region_is_pending(void) {

@@ -14,11 +14,9 @@ void loose_purge_first(const struct slice *slice);
 /* Gives up regions_lock after a change; what is too much by it is purged, or the housekeeper called. */
 void loose_leave(void);
 
-/* Purges what is loose too long, and unmaps regions that have been wholly free and clean for as long; all of
- * it if all. Says whether it has come to the end: else it goes on at the next call. */
-bool region_decay(bool all);
-
-/* The same, slice by slice: whether it has come to the end of what is due. Under purge_lock. */
+/* Purges what is loose too long, and unmaps regions that have been wholly free and clean for as long, or all
+ * of it, as the slice says. Says whether it has come to the end of what is due: else it goes on at the next
+ * call. Under purge_lock. */
 bool region_purge(const struct slice *slice);
 
 /* Whether anything decays. */

@@ -161,10 +161,6 @@ void region_hold(const struct granules *granules, uint64_t dirty) {
     lock_give(&regions_lock);
 }
 
-void region_release(const struct granules *granules) {
-    region_give(granules);
-}
-
 static uint64_t read_under_lock(const uint64_t *figure) {
     lock_take(&regions_lock);
     uint64_t value = *figure;

@@ -31,12 +31,11 @@ bool region_extend(struct granules *granules, size_t length);
 /* Gives back what is behind the first length bytes. */
 void region_shorten(struct granules *granules, size_t length);
 
-/* Gives back granules of a huge block. */
+/* Gives back granules of a huge block, or one that leaves limbo. */
 void region_give(const struct granules *granules);
 
-/* A SuperSlab's granule goes to limbo, with these units dirty; and it leaves limbo and is free. */
+/* A SuperSlab's granule goes to limbo, with these units dirty. */
 void region_hold(const struct granules *granules, uint64_t dirty);
-void region_release(const struct granules *granules);
 
 /* Asks for huge pages in a granule, or no longer. false if the kernel's mapping would be cut too often. */
 bool region_advise(const struct granules *granules, bool wanted);

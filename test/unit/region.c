@@ -40,6 +40,14 @@ struct held {
     bool is_one;
 };
 
+/* Purges and unmaps what is due, or all that is free. */
+static void decay(bool all) {
+    struct slice slice = {.all = all, .is_endless = true};
+    pthread_mutex_lock(&purge_lock);
+    assert_true(region_purge(&slice));
+    pthread_mutex_unlock(&purge_lock);
+}
+
 static uint64_t others; /* bytes: what the test's own small blocks use */
 
 /* That what is held is held once, and that the figures agree with it. */
@@ -94,12 +102,12 @@ static void no_granule_is_taken_twice(void **state) {
         if (step % 64 == 0)
             check(held);
         if (step % 1000 == 0)
-            region_decay(true);
+            decay(true);
     }
     for (unsigned i = 0; i < HELD; i++)
         if (held[i].length != 0)
             region_give(&held[i].granules);
-    region_decay(true);
+    decay(true);
     assert_int_equal(region_used_bytes() + region_loose_bytes(), others);
     assert_int_equal(regions_now(), 1);
 }
@@ -108,7 +116,7 @@ static void regions_grow_and_go_when_they_are_free(void **state) {
     struct granules granules[64];
     uint64_t dirty;
     (void)state;
-    region_decay(true);
+    decay(true);
     for (unsigned i = 0; i < 64; i++) {
         uint64_t used = region_used_bytes(), reserved = region_reserved_bytes();
         uint64_t step = reserved / 4 / GRANULE * GRANULE;
@@ -119,7 +127,7 @@ static void regions_grow_and_go_when_they_are_free(void **state) {
     }
     for (unsigned i = 0; i < 64; i++)
         region_give(&granules[i]);
-    region_decay(true);
+    decay(true);
     assert_int_equal(regions_now(), 1);
 }
 
@@ -127,8 +135,8 @@ static void what_is_kept_is_bounded_by_what_lived(void **state) {
     struct granules granules[32];
     uint64_t dirty;
     (void)state;
-    region_decay(true);
-    region_decay(true);
+    decay(true);
+    decay(true);
     for (unsigned i = 0; i < 32; i++) {
         granules[i] = take(GRANULE, &dirty);
         write_all(&granules[i], GRANULE);
@@ -155,13 +163,13 @@ static void what_is_kept_is_bounded_by_what_lived(void **state) {
         region_give(&fresh[i]);
     for (unsigned i = 1; i < 32; i += 2)
         region_give(&granules[i]);
-    region_decay(true);
+    decay(true);
 }
 
 static void the_pages_behind_an_end_are_not_touched_and_decay(void **state) {
     uint64_t dirty;
     (void)state;
-    region_decay(true);
+    decay(true);
     struct granules granules = take(GRANULE, &dirty);
     write_all(&granules, GRANULE);
     region_give(&granules);
@@ -169,7 +177,7 @@ static void the_pages_behind_an_end_are_not_touched_and_decay(void **state) {
     assert_int_equal(dirty, UINT64_MAX >> 48);
     assert_int_equal(region_loose_bytes(), GRANULE / 4 * 3);
     char *base = granules_address(&granules);
-    region_decay(true);
+    decay(true);
     assert_int_equal(region_loose_bytes(), 0);
     assert_int_equal((unsigned char)base[GRANULE / 4 - 1], 0xa5);
     for (size_t i = GRANULE / 4; i < GRANULE; i += PAGE)
@@ -177,22 +185,22 @@ static void the_pages_behind_an_end_are_not_touched_and_decay(void **state) {
     assert_true(region_extend(&granules, GRANULE / 2));
     assert_int_equal(granule_of(&granules, 0)->used, UINT64_MAX >> 32);
     region_give(&granules);
-    region_decay(true);
+    decay(true);
 }
 
 static void loose_granules_expire_by_the_decay_time(void **state) {
     uint64_t dirty;
     (void)state;
-    region_decay(true);
+    decay(true);
     struct granules old = take(GRANULE, &dirty), young = take(GRANULE, &dirty);
     region_give(&old);
     region_give(&young);
     old.region->granules[old.first].since -= (uint32_t)config.decay;
-    region_decay(false);
+    decay(false);
     assert_int_equal(region_loose_bytes(), GRANULE);
     assert_int_equal(granule_of(&old, 0)->dirty, 0);
     assert_int_equal(granule_of(&young, 0)->dirty, UINT64_MAX);
-    region_decay(true);
+    decay(true);
 }
 
 /* What is clean between the dirty units is part of the one system call, and is counted. */
@@ -200,14 +208,14 @@ static void neighbours_are_purged_together(void **state) {
     struct granules granules[4];
     uint64_t dirty;
     (void)state;
-    region_decay(true);
+    decay(true);
     for (unsigned i = 0; i < 4; i++)
         granules[i] = take(GRANULE / 2, &dirty);
     for (unsigned i = 0; i < 4; i++)
         region_give(&granules[i]);
     assert_int_equal(region_loose_bytes(), 4 * GRANULE / 2);
     uint64_t before = purged_bytes();
-    region_decay(true);
+    decay(true);
     assert_int_equal(region_loose_bytes(), 0);
     assert_int_equal(purged_bytes() - before, 4 * GRANULE);
 }
@@ -215,7 +223,7 @@ static void neighbours_are_purged_together(void **state) {
 static void a_granule_that_cannot_be_purged_keeps_no_other_from_it(void **state) {
     uint64_t dirty;
     (void)state;
-    region_decay(true);
+    decay(true);
     struct granules locked = take(GRANULE, &dirty), other = take(GRANULE, &dirty);
     /* Not mlock, which a sanitizer lets do nothing. */
     assert_int_equal(syscall(SYS_mlock, granules_address(&locked), UNIT), 0);
@@ -223,11 +231,11 @@ static void a_granule_that_cannot_be_purged_keeps_no_other_from_it(void **state)
     region_give(&other);
     locked.region->granules[locked.first].since -= 2 * (uint32_t)config.decay;
     other.region->granules[other.first].since -= (uint32_t)config.decay;
-    region_decay(false);
+    decay(false);
     assert_int_equal(granule_of(&locked, 0)->dirty, UINT64_MAX);
     assert_int_equal(granule_of(&other, 0)->dirty, 0);
     assert_int_equal(syscall(SYS_munlock, granules_address(&locked), UNIT), 0);
-    region_decay(true);
+    decay(true);
     assert_int_equal(region_loose_bytes(), 0);
 }
 
@@ -235,24 +243,24 @@ static void what_is_in_limbo_is_neither_free_nor_in_use(void **state) {
     struct granules granules, other;
     uint64_t dirty;
     (void)state;
-    region_decay(true);
+    decay(true);
     assert_true(region_take_one(&granules, &dirty));
     write_all(&granules, GRANULE);
     region_hold(&granules, 5);
     assert_int_equal(region_used_bytes() + region_loose_bytes(), others);
-    region_decay(true);
+    decay(true);
     assert_int_equal(granule_of(&granules, 0)->state, GRANULE_LIMBO);
     other = take(GRANULE, &dirty);
     assert_true(granules_address(&other) != granules_address(&granules));
     region_give(&other);
-    region_decay(true);
-    region_release(&granules);
+    decay(true);
+    region_give(&granules);
     assert_int_equal(region_loose_bytes(), 2 * UNIT);
     other = take(GRANULE, &dirty);
     assert_ptr_equal(granules_address(&other), granules_address(&granules));
     assert_int_equal(dirty, 5);
     region_give(&other);
-    region_decay(true);
+    decay(true);
 }
 
 static void advice_on_huge_pages_does_not_cut_a_region_too_often(void **state) {
@@ -260,7 +268,7 @@ static void advice_on_huge_pages_does_not_cut_a_region_too_often(void **state) {
     uint64_t dirty;
     unsigned given = 0;
     (void)state;
-    region_decay(true);
+    decay(true);
     all = take(64 * GRANULE, &dirty);
     for (unsigned i = 0; i < 64; i += 2) {
         one = (struct granules){all.region, all.first + i, 1};
@@ -273,7 +281,7 @@ static void advice_on_huge_pages_does_not_cut_a_region_too_often(void **state) {
         assert_true(region_advise(&one, true));
     }
     region_give(&all);
-    region_decay(true);
+    decay(true);
 }
 
 static int start(void **state) {
