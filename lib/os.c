@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -117,6 +118,18 @@ void os_advise_huge_pages(void *address, size_t length, bool wanted) {
     if (atomic_load_explicit(&has_sandbox, memory_order_relaxed))
         return;
     (void)madvise(address, length, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+static uint64_t limit_of(int resource) {
+    struct rlimit limit;
+    return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur : UINT64_MAX;
+}
+
+uint64_t os_space_limit(void) {
+    if (atomic_load_explicit(&has_sandbox, memory_order_relaxed))
+        return UINT64_MAX;
+    uint64_t space = limit_of(RLIMIT_AS), data = limit_of(RLIMIT_DATA);
+    return space < data ? space : data;
 }
 
 bool os_resize(void *address, size_t old_length, size_t new_length) {

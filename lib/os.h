@@ -41,6 +41,9 @@ void os_signal_stack(void);
 /* Sends the calling thread a signal that it has had, with its siginfo_t. */
 void os_repeat_signal(int number, const void *info);
 
+/* The address space that the process may have, bytes; UINT64_MAX if that is not bounded, or nobody says. */
+uint64_t os_space_limit(void);
+
 /* Gives the pages back; they read as zero afterwards. */
 bool os_purge(void *address, size_t length);
 

@@ -15,6 +15,7 @@
 #define SMALL_MAX        32768u         /* bytes: the largest size class */
 #define TINY_MAX         1024u          /* bytes: sizes up to it find their class in thread-local storage */
 #define LARGE_MAX        (2ul << 20)    /* bytes: above it a block has granules of its own */
+#define LARGE_USUAL      (1ul << 20)    /* bytes: above it as well, unless address space is scarce */
 #define SLAB_BLOCKS      8u             /* blocks that a slab holds at least */
 #define COLOR_MAX        1024u          /* bytes: slabs of larger blocks all start at the unit's start */
 #define COLOR_STEP       64u            /* bytes between the starts of two slabs */
@@ -70,6 +71,7 @@
 
 /* Regions. */
 #define REGION_GRANULES 256u /* granules of the largest region: 1 GiB */
+#define SCARCE_SHARE    8u   /* address space is scarce when one part in so many of what may be is reserved */
 #define RESERVE_SHARE   16u  /* one granule in so many is not for huge blocks when no region can be had */
 #define RESERVE_MOST    4u   /* granules: of those, at most */
 #define RECENT_BLOCKS   16u  /* huge blocks that were freed last */

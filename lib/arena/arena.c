@@ -14,6 +14,7 @@
 #include "../superslab/purge.h"
 #include "../superslab/region.h"
 #include "../superslab/registry.h"
+#include "../superslab/reservation.h"
 #include "../superslab/size_class.h"
 #include "../superslab/slab.h"
 #include "../superslab/superslab.h"
@@ -133,6 +134,12 @@ static void *allocate_filled(struct arena *arena, unsigned class, size_t size) {
     return block;
 }
 
+/* Whether a block is to be a run. Where address space is scarce, a longer one is, too: it would leave the
+ * rest of a granule. */
+static bool is_large(size_t size, size_t alignment) {
+    return alignment <= LARGE_MAX && (size <= LARGE_USUAL || (size <= LARGE_MAX && space_is_scarce()));
+}
+
 static void *allocate(struct arena *arena, size_t size, size_t alignment, bool *zero) {
     size_t rounded = (size + alignment - 1) & ~(alignment - 1);
     *zero = false;
@@ -145,9 +152,8 @@ static void *allocate(struct arena *arena, size_t size, size_t alignment, bool *
     if (rounded <= SMALL_MAX)
         return allocate_small(arena, (unsigned)size_class(rounded));
     tidy(arena, TIDY_LARGE);
-    if (size <= LARGE_MAX && alignment <= LARGE_MAX)
-        return large_take(size, alignment, zero);
-    return huge_take(size, alignment, zero);
+    void *block = is_large(size, alignment) ? NULL : huge_take(size, alignment, zero);
+    return block == NULL && is_large(size, alignment) ? large_take(size, alignment, zero) : block;
 }
 
 /* Whether what is kept, or free, or waits for a grace period may be what is missing. */
@@ -169,8 +175,9 @@ static void *allocate_run(size_t size) {
 static void *allocate_kept(size_t size, size_t alignment) {
     if (size <= SMALL_MAX || thread.arena == &empty_arena)
         return NULL;
-    if (size <= LARGE_MAX && alignment <= UNIT)
-        return allocate_run(size);
+    void *run = size <= LARGE_MAX && alignment <= UNIT ? allocate_run(size) : NULL;
+    if (run != NULL || size <= LARGE_USUAL)
+        return run;
     return size <= HUGE_MAX && alignment <= GRANULE ? huge_take_recent(size) : NULL;
 }
 
@@ -487,7 +494,7 @@ void *arena_resize(void *address, size_t size) {
     void *resized = NULL;
     if (owner == OWNER_LARGE && size > SMALL_MAX && size <= LARGE_MAX)
         resized = large_resize(slab, size) ? address : NULL;
-    else if (owner == OWNER_HUGE && size > LARGE_MAX && size <= PTRDIFF_MAX)
+    else if (owner == OWNER_HUGE && size > LARGE_USUAL && size <= PTRDIFF_MAX)
         resized = huge_resize(huge_of(slab), size);
     errno = error;
     return resized;

@@ -13,6 +13,21 @@
 static struct pool pool = {.size = sizeof(struct region)};
 
 struct reservations reservations;
+static _Atomic bool is_scarce;
+
+bool space_is_scarce(void) {
+    return atomic_load_explicit(&is_scarce, memory_order_relaxed);
+}
+
+/* What the process may have, bytes. The kernel is asked once, when there is something already, and not by
+ * short programs. */
+static uint64_t space_limit(void) {
+    static uint64_t limit;
+    if (limit == 0 && reservations.granules > 1)
+        limit = os_space_limit();
+    uint64_t option = config.limit == 0 ? UINT64_MAX : (uint64_t)config.limit << 20;
+    return limit == 0 || option < limit ? option : limit;
+}
 
 /* A quarter of what there is already. Where that is not to be had, less is tried. */
 static unsigned step_size(void) {
@@ -124,15 +139,24 @@ static bool region_take_in(char *base, unsigned count) {
     return true;
 }
 
-bool region_add(unsigned least) {
-    while (stretch_whole() != NULL && region_remove(stretch_whole())) {
-    }
+/* As many granules as can be had, least or more. */
+static bool reserve(unsigned least, bool *is_first) {
     for (unsigned count = step_size();; count /= 2) {
         count = count < least ? least : count;
         char *base = granules_reserve(count);
         if (base != NULL)
             return region_take_in(base, count);
+        *is_first = false;
         if (count == least)
             return false;
     }
+}
+
+bool region_add(unsigned least) {
+    while (stretch_whole() != NULL && region_remove(stretch_whole())) {
+    }
+    bool is_first = true, added = reserve(least, &is_first);
+    bool is_much = reservations.granules * GRANULE >= space_limit() / SCARCE_SHARE;
+    atomic_store_explicit(&is_scarce, is_much || !is_first, memory_order_relaxed);
+    return added;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reservations: how regions come, grow and leave. All of it under regions_lock. */
+ * Reservations: how regions come, grow and leave. All of it under regions_lock, unless said. */
 #ifndef FREEHOLD_RESERVATION_H
 #define FREEHOLD_RESERVATION_H
 
@@ -17,6 +17,10 @@ extern struct reservations reservations;
 /* Reserves least granules that adjoin, or more, in the place of regions that are wholly free: they are too
  * short. false if they are not to be had. */
 bool region_add(unsigned least);
+
+/* Whether address space is not to be wasted: much of what the process may have is reserved, or it could not
+ * be had; any thread may ask. */
+bool space_is_scarce(void);
 
 /* Takes a region that is wholly free and clean from those that there are, or adds it again. */
 void region_hide(struct region *region);

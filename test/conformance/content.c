@@ -4,7 +4,7 @@
  */
 #include "conformance/unit.h"
 
-/* Around the borders of small (to 32 KiB), large (to 2 MiB) and huge blocks, and of 4 MiB regions. */
+/* Around the borders of small (to 32 KiB), large (to 1 or 2 MiB) and huge blocks, and of 4 MiB regions. */
 static const size_t border_sizes[] = {
     1,    15,          16,      17,           128,         129,          1024,        1025,         4095,
     4096, 4097,        8 * KIB, 32 * KIB - 1, 32 * KIB,    32 * KIB + 1, 64 * KIB,    64 * KIB + 1, 200000,

@@ -91,7 +91,7 @@ int main(void) {
                                              : data.rlim_cur;
     REQUIRE(limit >= 64 * MIB && limit <= 4 * GIB);
     run_two_threads();
-    static const size_t sizes[] = {100, 20000, 300 * KIB, 3 * MIB, 40};
+    static const size_t sizes[] = {100, 20000, 300 * KIB, 3 * MIB, 3 * MIB / 2, 40};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         exhaust(sizes[i]);
     }

@@ -21,6 +21,8 @@
 #define SPARSE        8000u
 #define SPARSE_MOST   100 /* MiB */
 #define WATCHDOG      100 /* seconds */
+#define BARE          20000u
+#define BARE_MOST     24 /* MiB */
 
 static size_t mappings(void) {
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -62,6 +64,26 @@ static void many_blocks(void) {
     REQUIRE(address_space() < 4096);
 }
 
+static size_t resident(void) {
+    return pages().resident * (size_t)sysconf(_SC_PAGESIZE) / MIB;
+}
+
+/* None is written to: what is resident is what the allocator knows of them. */
+static void bare_blocks(void) {
+    static void *blocks[BARE];
+    memset(blocks, 1, sizeof(blocks));
+    size_t before = resident();
+    for (size_t i = 0; i < BARE; i++) {
+        blocks[i] = malloc(3 * MIB / 2);
+        REQUIRE(blocks[i] != NULL);
+    }
+    size_t more = resident() - before;
+    probe_write(1, "%zu MiB resident for %u bare blocks\n", more, BARE);
+    REQUIRE(more < BARE_MOST);
+    for (size_t i = 0; i < BARE; i++)
+        free(blocks[i]);
+}
+
 /* A page of each is written to. */
 static void sparse_blocks(void) {
     static char *blocks[SPARSE];
@@ -70,9 +92,9 @@ static void sparse_blocks(void) {
         REQUIRE(blocks[i] != NULL);
         blocks[i][0] = 1;
     }
-    size_t resident = pages().resident * (size_t)sysconf(_SC_PAGESIZE) / MIB;
-    probe_write(1, "%zu MiB resident for %u pages\n", resident, SPARSE);
-    REQUIRE(resident < SPARSE_MOST);
+    size_t now = resident();
+    probe_write(1, "%zu MiB resident for %u pages\n", now, SPARSE);
+    REQUIRE(now < SPARSE_MOST);
     for (size_t i = 0; i < SPARSE; i++)
         free(blocks[i]);
 }
@@ -177,6 +199,7 @@ static void run(void (*test)(void)) {
 
 int main(void) {
     run(many_blocks);
+    run(bare_blocks);
     run(sparse_blocks);
     run(small_blocks_without_mappings);
     run(reallocs);

@@ -12,7 +12,7 @@
 #include "thread.h"
 #include "worker.h"
 
-#define RUNS ((unsigned)(2 * RUNS_MOST / LARGE_MAX))
+#define RUNS ((unsigned)(2 * RUNS_MOST / LARGE_USUAL))
 
 static uint64_t kept(void) {
     runs_settle();
@@ -66,10 +66,10 @@ static void what_a_thread_keeps_is_bounded(void **state) {
     void *blocks[RUNS];
     (void)state;
     for (unsigned i = 0; i < RUNS; i++)
-        blocks[i] = take(LARGE_MAX)->run.start;
+        blocks[i] = take(LARGE_USUAL)->run.start;
     for (unsigned i = 0; i < RUNS; i++) {
         fh_free(blocks[i]);
-        assert_in_range(kept(), i == 0 ? LARGE_MAX : 1, RUNS_MOST);
+        assert_in_range(kept(), i == 0 ? LARGE_USUAL : 1, RUNS_MOST);
     }
     runs_flush();
     assert_int_equal(kept(), 0);
@@ -80,15 +80,15 @@ static void a_length_takes_the_quotas_that_others_do_not_use(void **state) {
     void *blocks[RUNS];
     (void)state;
     for (unsigned i = 0; i < RUNS; i++)
-        blocks[i] = take(LARGE_MAX)->run.start;
+        blocks[i] = take(LARGE_USUAL)->run.start;
     for (unsigned i = 0; i < RUNS; i++)
         fh_free(blocks[i]);
     assert_int_equal(kept(), RUNS_MOST);
     fh_free(take(UNIT)->run.start);
     assert_int_equal(kept(), RUNS_MOST);
-    take(LARGE_MAX);
+    take(LARGE_USUAL);
     fh_free(take(UNIT)->run.start);
-    assert_int_equal(kept(), RUNS_MOST - LARGE_MAX + UNIT);
+    assert_int_equal(kept(), RUNS_MOST - LARGE_USUAL + UNIT);
     runs_flush();
     assert_int_equal(thread.own->runs.quotas, 0);
 }
@@ -134,7 +134,7 @@ static void a_thread_that_ends_keeps_nothing(void **state) {
     uint64_t bytes = large_bytes();
     for (unsigned round = 0; round < 8; round++) {
         for (unsigned i = 0; i < RUNS; i++)
-            blocks[i] = take(LARGE_MAX)->run.start;
+            blocks[i] = take(LARGE_USUAL)->run.start;
         run_alone(free_all, blocks);
         runs_flush();
         assert_int_equal(large_bytes(), bytes);
