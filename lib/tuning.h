@@ -71,6 +71,7 @@
 
 /* Regions. */
 #define REGION_GRANULES 256u /* granules of the largest region: 1 GiB */
+#define STEP_SHARE      8u   /* a reservation is one part in so many of what there is */
 #define SCARCE_SHARE    8u   /* address space is scarce when one part in so many of what may be is reserved */
 #define RESERVE_SHARE   16u  /* one granule in so many is not for huge blocks when no region can be had */
 #define RESERVE_MOST    4u   /* granules: of those, at most */

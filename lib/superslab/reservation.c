@@ -29,9 +29,9 @@ static uint64_t space_limit(void) {
     return limit == 0 || option < limit ? option : limit;
 }
 
-/* A quarter of what there is already. Where that is not to be had, less is tried. */
+/* A part of what there is already. Where that is not to be had, less is tried. */
 static unsigned step_size(void) {
-    uint64_t step = reservations.granules / 4;
+    uint64_t step = reservations.granules / STEP_SHARE;
     return step == 0 ? 1 : step < REGION_GRANULES ? (unsigned)step : REGION_GRANULES;
 }
 

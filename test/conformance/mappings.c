@@ -177,7 +177,7 @@ static void reallocs(void) {
     }
     probe_write(1, "%zu reallocs: address space %zu MiB, live %zu MiB\n", step, address_space() - before,
                 most / MIB);
-    REQUIRE(address_space() - before < 3 * most / MIB);
+    REQUIRE(address_space() - before < 2 * most / MIB);
     for (size_t i = 0; i < LIVE; i++)
         free(blocks[i]);
 }

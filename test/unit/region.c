@@ -119,7 +119,7 @@ static void regions_grow_and_go_when_they_are_free(void **state) {
     decay(true);
     for (unsigned i = 0; i < 64; i++) {
         uint64_t used = region_used_bytes(), reserved = region_reserved_bytes();
-        uint64_t step = reserved / 4 / GRANULE * GRANULE;
+        uint64_t step = reserved / STEP_SHARE / GRANULE * GRANULE;
         assert_true(region_take_one(&granules[i], &dirty));
         assert_int_equal(dirty, 0);
         assert_int_equal(region_reserved_bytes(),
