@@ -22,9 +22,9 @@
 #define CARVE            4096u          /* bytes: carved at once, at most */
 #define EMPTY_MOST       4u             /* empty SuperSlabs that exiting threads leave as they are */
 #define OUTBOX_BLOCKS    1024u          /* blocks in an outbox */
-#define OUTBOX_FEW       128u           /* blocks in one of an arena with a small share */
+#define OUTBOX_FEW       64u            /* blocks in one of an arena with a small share */
 #define OUTBOX_BYTES     (256u << 10)   /* bytes: likewise, of larger blocks, if an arena's share is large */
-#define OUTBOX_LEAST     SMALL_MAX      /* bytes: if it is small */
+#define OUTBOX_LEAST     (16u << 10)    /* bytes: if it is small */
 #define OUTBOX_SHARE     64u            /* one part in so many of it */
 #define OUTBOX_TABLE     (2ul * OUTBOX_BLOCKS)
 #define SHARE_ALL        (40ul << 20) /* bytes: of slabs that all arenas together may own */

@@ -182,14 +182,18 @@ static void widen(struct arena *arena, uint32_t places) {
         pool_give(&few, before);
 }
 
-bool outbox_make_room(struct arena *arena, uint64_t share) {
+static uint32_t size_for(uint64_t share) {
     uint64_t size = share / OUTBOX_SHARE;
-    size = size > OUTBOX_BYTES ? OUTBOX_BYTES : size < OUTBOX_LEAST ? OUTBOX_LEAST : size;
+    return size > OUTBOX_BYTES ? OUTBOX_BYTES : size < OUTBOX_LEAST ? OUTBOX_LEAST : (uint32_t)size;
+}
+
+bool outbox_make_room(struct arena *arena, uint64_t share) {
+    uint32_t size = size_for(share);
     outbox_flush(arena);
-    widen(arena, (uint32_t)(size / PLACE_BYTES));
+    widen(arena, size / PLACE_BYTES);
     if (arena->outbox == NULL)
         return false;
-    uint64_t most = (uint64_t)arena->outbox->places * PLACE_BYTES;
+    uint32_t most = arena->outbox->places * PLACE_BYTES;
     arena->outbox_size = arena->outbox_room = (int32_t)(size < most ? size : most);
     return true;
 }
@@ -209,6 +213,7 @@ void outbox_push_one(struct arena *arena, void *address) {
 }
 
 void outbox_add_anyway(struct arena *arena, uintptr_t class, void *block, uint64_t share) {
-    if (!outbox_make_room(arena, share) || !outbox_add(arena, class, block))
+    bool fits = outbox_costs[class] <= (int32_t)size_for(share);
+    if (!fits || !outbox_make_room(arena, share) || !outbox_add(arena, class, block))
         outbox_push_one(arena, block);
 }

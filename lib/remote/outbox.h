@@ -35,7 +35,8 @@ bool outbox_make_room(struct arena *arena, uint64_t share);
 /* A block for which there is no outbox goes on its own. */
 void outbox_push_one(struct arena *arena, void *address);
 
-/* A remote free for which there was no room. Slabs may be won. */
+/* A remote free for which there was no room. A block that is larger than the outbox goes on its own, and what
+ * waits there stays. Slabs may be won. */
 void outbox_add_anyway(struct arena *arena, uintptr_t class, void *block, uint64_t share);
 
 /* Pushes everything. */

@@ -279,6 +279,28 @@ static void an_outbox_grows_with_the_share(void **state) {
     assert_int_equal(arena.outbox_room, OUTBOX_LEAST);
 }
 
+/* What is too large for a small share's outbox does not empty it. */
+static void a_block_larger_than_the_outbox_goes_on_its_own(void **state) {
+    (void)state;
+    arenas_renew();
+    struct slab *small = slab_make(&owner, 4), *large = slab_make(&owner, CLASSES - 1);
+    assert_true(outbox_make_room(&freer, SHARE_LEAST));
+    assert_true(outbox_add(&freer, 4, slab_take_one(small)));
+    struct block *block = slab_take_one(large);
+    assert_false(outbox_add(&freer, CLASSES - 1, block));
+    outbox_add_anyway(&freer, CLASSES - 1, block, SHARE_LEAST);
+    assert_int_equal(freer.outbox_count, 1);
+    assert_int_equal(batch_count(large), 1);
+    outbox_add_anyway(&freer, 4, slab_take_one(small), SHARE_LEAST); /* it has had its turn */
+    assert_int_equal(batch_count(small), 1);
+    assert_int_equal(freer.outbox_count, 1);
+    outbox_flush(&freer);
+    inbox_sweep(&owner);
+    assert_int_equal(forget_won(&owner), 2);
+    slab_give_up(small);
+    slab_give_up(large);
+}
+
 /* Where nobody can group, each block is a push. */
 static void without_groups_each_block_goes_on_its_own(void **state) {
     struct outbox_groups *all[4];
@@ -345,6 +367,7 @@ static void without_memory_each_remote_free_is_a_push(void **state) {
 }
 
 TESTS(cmocka_unit_test(a_block_costs_its_bytes_or_its_place),
+      cmocka_unit_test(a_block_larger_than_the_outbox_goes_on_its_own),
       cmocka_unit_test(an_outbox_is_bounded_in_blocks_and_in_bytes),
       cmocka_unit_test(blocks_of_all_sizes_share_the_room), cmocka_unit_test(an_outbox_grows_with_the_share),
       cmocka_unit_test(without_groups_each_block_goes_on_its_own),
