@@ -272,6 +272,8 @@ struct arena {
     uint64_t share;                 /* owner only: bytes that it may own, as it was when last looked up */
     struct slab *won;               /* owner only: slabs claimed or drained, to be settled */
     bool called;           /* owner only: let go of a slab that was posted, so the inbox is to be swept */
+    bool is_shrinking;     /* owner only: it frees, and takes no blocks from slabs */
+    uint64_t emptied;      /* owner only: bytes of slabs that have become empty since it last did */
     struct outbox *outbox; /* owner only: NULL until it is needed */
     uint32_t outbox_count; /* owner only: blocks in it */
     int32_t outbox_room;   /* owner only: what it still takes, see outbox_costs */

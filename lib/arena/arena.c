@@ -47,10 +47,22 @@
 
 #define CHECK_EVERY 4096 /* refills between two checks of a slab at guard level 2 */
 
+/* A thread that only frees may sleep after any free, and leaves little then. */
+static void shrink(struct arena *arena) {
+    if (arena_has_cache(arena)) {
+        cache_flush();
+        runs_flush();
+    }
+    slabs_exchange(arena);
+    slabs_give_up_empty(arena);
+}
+
 /* What is done now and then, wherever a slow path ends or begins. */
 static cold void tidy_now(struct arena *arena) {
     uint64_t now = os_clock();
     arena->until_tidy = TIDY_BLOCKS;
+    if (slabs_shrink(arena))
+        shrink(arena);
     if (now - arena->tidied >= config.decay) {
         arena->tidied = now;
         if (arena_has_cache(arena)) {
@@ -278,7 +290,7 @@ static bool free_mapped(struct slab *slab, const struct arena *owner, void *addr
 static void make_room_and_add(struct arena *arena, unsigned class, void *block) {
     int error = errno;
     int32_t count = (int32_t)arena->outbox_count;
-    outbox_add_anyway(arena, class, block, arenas_share());
+    outbox_add_anyway(arena, class, block, arena->is_shrinking ? 0 : arenas_share());
     slabs_receive(arena);
     tidy(arena, count);
     errno = error;

@@ -97,6 +97,7 @@ static void release_all(struct arena *arena, struct leaving *leaving) {
 static void let_go(struct arena *arena, struct slab *slab, struct leaving *leaving) {
     queue_drain_owned(arena, slab);
     if (slab->used == 0) {
+        arena->emptied += bytes_of(slab);
         if (slab->place == PLACE_ORPHANS)
             orphans_remove(slab);
         give_up(arena, slab);
@@ -147,8 +148,24 @@ bool slabs_claim(struct arena *arena, struct slab *slab) {
 }
 
 void slabs_arrange(struct arena *arena, struct slab *slab) {
+    if (slab->used == 0) {
+        arena->emptied += bytes_of(slab);
+        if (arena->is_shrinking && slab->won == WON_NOT) {
+            take_out(arena, slab);
+            give_up(arena, slab);
+            return;
+        }
+    }
     displace(arena, slab);
     place(arena, slab);
+}
+
+bool slabs_shrink(struct arena *arena) {
+    if (arena->emptied <= arena->share)
+        return false;
+    arena->emptied = 0;
+    arena->is_shrinking = true;
+    return true;
 }
 
 /* A slab that was claimed for many blocks is worth keeping, as the next frees into it are local then; but not
@@ -243,6 +260,8 @@ struct slab *slabs_make(struct arena *arena, unsigned class) {
 }
 
 void slabs_used(struct arena *arena, struct slab *slab) {
+    arena->emptied = 0;
+    arena->is_shrinking = false;
     if (slab != arena->youngest) {
         owned_remove(arena, slab);
         owned_add(arena, slab);

@@ -44,6 +44,10 @@ void slabs_exchange(struct arena *arena);
 /* Gives up the empty slabs that the lists keep. */
 void slabs_give_up_empty(struct arena *arena);
 
+/* Whether more than the arena may own has become empty while no blocks were taken. From then on, until some
+ * are, it keeps no empty slabs; and what its caches hold is of no use, but pins a slab for each block. */
+bool slabs_shrink(struct arena *arena);
+
 /* Lets go of every slab, and of what the outbox holds. The arena ends. */
 void slabs_release_all(struct arena *arena);
 

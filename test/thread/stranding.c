@@ -2,7 +2,10 @@
  *
  * Memory that exited threads leave must come back although those who free it never allocate: a thread fills
  * some megabytes and exits, another frees few of its blocks and so claims many of its slabs, a third frees
- * the rest. usage: stranding fresh|consumer: the second is a new thread each time, or one that lives on. */
+ * the rest. usage: stranding fresh|consumer|shuffled: the second is a new thread each time, or one that lives
+ * on; or there is but one, which frees in random order, and may not keep the blocks that it has freed last,
+ * for each of them pins a slab. */
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -14,6 +17,8 @@
 #define ROUNDS     200
 #define RESIDENT   (48 * MIB) /* what two threads may own, and what is live; all rounds fill 800 MiB */
 #define STATM_SIZE 128
+#define SHUFFLED   ((size_t)50000)
+#define CACHED     (512 * KIB) /* of 100 MB */
 
 static void *blocks[BLOCKS];
 static pthread_barrier_t turn;
@@ -61,8 +66,31 @@ static size_t resident(void) {
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+static int free_shuffled(void) {
+    static void *all[SHUFFLED];
+    uint64_t random = 1;
+    for (size_t i = 0; i < SHUFFLED; i++) {
+        random = random * 6364136223846793005 + 1442695040888963407;
+        all[i] = malloc(16 + (random >> 33) % 4000);
+        REQUIRE(all[i] != NULL);
+        size_t other = (random >> 20) % (i + 1);
+        void *block = all[other];
+        all[other] = all[i];
+        all[i] = block;
+    }
+    for (size_t i = 0; i < SHUFFLED; i++) {
+        free(all[i]);
+    }
+    size_t used = mallinfo2().uordblks;
+    probe_write(STDERR_FILENO, "%zu KiB are not given back\n", used / KIB);
+    return used > CACHED;
+}
+
 int main(int count, char **arguments) {
     REQUIRE(count == 2);
+    if (strcmp(arguments[1], "shuffled") == 0) {
+        return free_shuffled();
+    }
     bool lives_on = strcmp(arguments[1], "consumer") == 0;
     pthread_t consumer;
     REQUIRE(pthread_barrier_init(&turn, NULL, 2) == 0);

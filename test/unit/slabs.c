@@ -218,6 +218,34 @@ static void an_empty_slab_is_given_up(void **state) {
     crowd_end(&crowd);
 }
 
+/* Once more than a share has become empty, and until a block is taken. */
+static void who_only_frees_keeps_no_empty_slabs(void **state) {
+    (void)state;
+    crowd_start(&crowd);
+    static struct slab *slabs[3 * SHARE_LEAST / UNIT];
+    unsigned count = sizeof slabs / sizeof *slabs;
+    arenas_renew();
+    for (unsigned i = 0; i < count; i++)
+        slabs[i] = make_used(owner, CLASS, 1);
+    for (unsigned i = 0; i < count - 1; i++) {
+        assert_false(slabs_shrink(owner));
+        assert_ptr_equal(slabs[i]->owner, OWNER_NONE);
+        send(owner, slabs[i], 0, 1);
+        assert_ptr_equal(slabs[i]->owner, OWNER_FREE);
+    }
+    assert_true(slabs_shrink(owner));
+    assert_false(slabs_shrink(owner));
+    free_first(owner, slabs[count - 1], 1);
+    assert_ptr_equal(slabs[count - 1]->owner, OWNER_FREE);
+    assert_int_equal(owner->owned, 0);
+    struct slab *slab = make_used(owner, CLASS, 1);
+    free_first(owner, slab, 1);
+    assert_ptr_equal(slab->owner, owner);
+    guard_check(owner);
+    assert_all_gone();
+    crowd_end(&crowd);
+}
+
 static void a_slab_with_blocks_is_an_orphan(void **state) {
     (void)state;
     crowd_start(&crowd);
@@ -669,6 +697,7 @@ static void check_finds_what_is_broken(void **state) {
 TESTS(cmocka_unit_test(what_is_owned_is_bounded_in_bytes),
       cmocka_unit_test(a_slab_that_has_been_used_is_not_the_oldest),
       cmocka_unit_test(a_slab_may_be_larger_than_the_share), cmocka_unit_test(an_empty_slab_is_given_up),
+      cmocka_unit_test(who_only_frees_keeps_no_empty_slabs),
       cmocka_unit_test(a_slab_with_blocks_is_an_orphan),
       cmocka_unit_test(a_full_slab_is_in_no_list_until_somebody_frees_into_it),
       cmocka_unit_test(fuller_orphans_are_adopted_before_emptier_ones),
