@@ -78,6 +78,7 @@
 #define RECENT_BLOCKS   16u  /* huge blocks that were freed last */
 #define HUGE_MAX        (512ul << 20) /* bytes: above it a block has a mapping of its own */
 #define KEEP_SHARE      5u            /* kept beyond what has lived lately: one part in so many of it */
+#define SPARSE_UNITS    8u            /* free and clean in a SuperSlab, and it loses its huge pages */
 #define MOVE_EDGES      256u          /* places at which a mapping begins that pages were moved to */
 #define DENSE_EDGES     8u            /* places in a region at which the advice on huge pages changes */
 

@@ -183,6 +183,7 @@ struct superslab {
     struct superslab *next;   /* limbo_lock: the list of limbo that it is in */
     uint64_t dirty;           /* limbo: what slot->dirty was */
     uint32_t slot;            /* constant while registered: index in the table of SuperSlabs */
+    bool is_dense;            /* purge_lock once it is registered: huge pages were asked for it */
     struct slab slabs[UNITS]; /* one per unit */
 };
 

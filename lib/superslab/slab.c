@@ -48,6 +48,12 @@ struct slab *slab_make(struct arena *owner, unsigned class) {
     return slab;
 }
 
+/* Of blocks that are larger than a page nobody knows how much is written to: they count as half. */
+static size_t touched_of(const struct slab *slab) {
+    size_t bytes = slab->units * UNIT;
+    return slab->block_size > CARVE ? bytes / 2 : bytes;
+}
+
 /* What is touched is known by the slab only: counted from the block on with which half of it is. */
 static bool is_touched(const struct slab *slab) {
     return slab->carved >= slab->capacity / 2;
@@ -55,7 +61,7 @@ static bool is_touched(const struct slab *slab) {
 
 void slab_close(struct slab *slab) {
     if (is_touched(slab))
-        touched_remove(slab->units * UNIT);
+        touched_remove(touched_of(slab));
     registry_own(slab, NULL);
     registry_carve(slab, 0);
     registry_classify(slab, CLASS_NONE);
@@ -89,7 +95,7 @@ static struct chain carve(struct slab *slab, uint32_t count) {
     slab->used += count;
     registry_carve(slab, slab->carved);
     if (!was_touched && is_touched(slab))
-        touched_add(slab->units * UNIT);
+        touched_add(touched_of(slab));
     return (struct chain){(struct block *)first, (struct block *)block, count};
 }
 

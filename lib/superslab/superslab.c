@@ -40,11 +40,12 @@ uint64_t superslabs_made(void) {
 
 /* What is in use and not touched may swell, and so may the half of a new SuperSlab that is not used at once.
  * A small process never qualifies: it must not swell even where the kernel gives huge pages to everybody. */
-static void advise(const struct superslab *superslab) {
+static void advise(struct superslab *superslab) {
     uint64_t used = touched_bytes(), mapped = superslabs_now() * SUPERSLAB;
     uint64_t sparse = mapped > used ? mapped - used : 0;
     bool wanted = huge_page_is_wanted(sparse + SUPERSLAB / 2, used);
-    if (region_advise(&superslab->granules, wanted) && wanted)
+    superslab->is_dense = region_advise(&superslab->granules, wanted) && wanted;
+    if (superslab->is_dense)
         huge_page_try(superslab->base);
 }
 
@@ -77,6 +78,7 @@ static uint64_t place_take(struct superslab *superslab, unsigned least, uint64_t
         return UINT64_MAX;
     }
     superslab->granules = (struct granules){.region = NULL};
+    superslab->is_dense = false;
     return part_take(superslab, least);
 }
 

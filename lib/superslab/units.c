@@ -3,6 +3,7 @@
 
 #include "call.h"
 #include "descriptor.h"
+#include "region.h"
 #include "slice.h"
 #include "space.h"
 
@@ -204,15 +205,24 @@ static uint64_t part_take(struct slot *slot, uint64_t wanted) {
     return units;
 }
 
+/* Else the next fault, or the kernel by itself, would make all of a huge page resident again. */
+static void thin_out(const struct slot *slot, struct superslab *superslab) {
+    uint64_t clean = atomic_load_explicit(&slot->free, memory_order_relaxed) &
+                     ~atomic_load_explicit(&slot->dirty, memory_order_relaxed);
+    if (superslab->is_dense && (unsigned)__builtin_popcountl(clean) >= SPARSE_UNITS)
+        superslab->is_dense = !region_advise(&superslab->granules, false);
+}
+
 bool slot_purge(uint32_t index, uint64_t wanted, const struct slice *slice) {
     struct slot *slot = slot_at(index);
     for (uint64_t units; (units = part_take(slot, wanted)) != 0; wanted &= ~units) {
-        const struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
+        struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
         uint64_t clean = units_purge(superslab, units);
         atomic_fetch_and_explicit(&slot->dirty, ~clean, memory_order_relaxed);
         idle_remove((uint64_t)__builtin_popcountl(clean));
         /* Release; partner: units_take. */
         atomic_fetch_or_explicit(&slot->free, units, memory_order_release);
+        thin_out(slot, superslab); /* which purge_lock pins */
         units_offer(index);
         if (slice_is_over(slice))
             return (atomic_load_explicit(&slot->free, memory_order_relaxed) & wanted & ~units &

@@ -178,6 +178,26 @@ static void units_are_zero_until_used_and_after_a_purge(void **state) {
     layout_end();
 }
 
+/* What is taken and given back has been dirty, so a purge makes it clean. */
+static void a_superslab_that_becomes_sparse_loses_its_huge_pages(void **state) {
+    bool zero;
+    (void)state;
+    layout_start();
+    struct superslab *superslab = superslab_of(take_units(1, 1, true, &zero));
+    struct slab *pin = superslab->slabs, *rest = take_units(UNITS - 1, 1, true, &zero);
+    superslab->is_dense = region_advise(&superslab->granules, true);
+    assert_true(superslab->is_dense);
+    for (unsigned left = rest->units; left > UNITS - 1 - SPARSE_UNITS; left--) {
+        assert_true(superslab->is_dense);
+        units_give(rest, left - 1, left);
+        purge_all();
+    }
+    assert_false(superslab->is_dense);
+    units_give(rest, 0, UNITS - 1 - SPARSE_UNITS);
+    units_give(pin, 0, pin->units);
+    layout_end();
+}
+
 static void one_unit_that_has_been_used_is_preferred(void **state) {
     bool zero;
     (void)state;
@@ -297,6 +317,7 @@ TESTS(cmocka_unit_test(no_unit_is_taken_twice),
       cmocka_unit_test(slabs_come_from_the_bottom_and_runs_from_the_top),
       cmocka_unit_test(a_run_is_extended_over_free_units_only),
       cmocka_unit_test(units_are_zero_until_used_and_after_a_purge),
+      cmocka_unit_test(a_superslab_that_becomes_sparse_loses_its_huge_pages),
       cmocka_unit_test(one_unit_that_has_been_used_is_preferred),
       cmocka_unit_test(a_superslab_with_a_unit_in_use_is_not_retired),
       cmocka_unit_test(a_granule_is_free_again_after_two_grace_periods),
