@@ -67,6 +67,13 @@ static void splice(struct slab *slab, struct block *first, struct batch batch) {
     slab->used -= batch.count;
 }
 
+/* Whether a block's link may lead to a carved block of the slab, as far as its address tells. */
+static bool link_fits(const struct slab *slab, const struct block *block) {
+    return (uintptr_t)block - (uintptr_t)slab->start < slab->units * UNIT &&
+           entry_position(registry_entry(slab->start), slab->class, block) <
+               entry_limit(registry_entry(slab->start));
+}
+
 /* A batch that has been written to, or whose first block has been freed again, is not followed. */
 static void check_batch(const struct arena *arena, const struct slab *slab, const struct block *first,
                         struct batch batch) {
@@ -78,6 +85,8 @@ static void check_batch(const struct arena *arena, const struct slab *slab, cons
         entry_position(entry, slab->class, block_at(slab, batch.second)) >= limit ||
         entry_position(entry, slab->class, block_at(slab, batch.last)) >= limit)
         report_invariant("a batch holds blocks of its slab", first, slab, arena);
+    if (first->next != NULL && !link_fits(slab, first->next))
+        report_invariant("a batch is linked to batches of its slab", first, slab, arena);
 }
 
 uint32_t queue_drain_owned(struct arena *arena, struct slab *slab) {
