@@ -51,7 +51,7 @@ void operator_delete(void *block) {
 }
 
 void operator_delete_aligned(void *block, size_t alignment) {
-    (void)alignment;
+    arena_check_alignment(block, alignment, "operator delete");
     fast_free(block);
 }
 

@@ -45,11 +45,12 @@ static struct place locate_small(const struct slab *slab, const char *address) {
     uintptr_t class = atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed);
     const char *start = slab->start;
     size_t size = slab->block_size, offset = (size_t)(address - start);
+    struct place edge = {.state = "the edge of a slab", .slab = slab};
     if (class == CLASS_NONE || class >= CLASSES || size == 0 || offset / size >= slab->capacity)
-        return (struct place){.state = "the edge of a slab"};
+        return edge;
     const char *block = address - offset % size;
     if (registry_find(block) != slab)
-        return (struct place){.state = "the edge of a slab"};
+        return edge;
     return (struct place){state_of(registry_entry(block), class, block), block, size, slab, (uint32_t)size};
 }
 
@@ -82,11 +83,17 @@ static struct place locate(const char *address) {
     return locate_small(slab, address);
 }
 
+/* Of a unit that begins with the edge of its slab, the first block. */
+static struct place locate_unit(const char *unit) {
+    struct place place = locate(unit);
+    return place.slab != NULL && place.block == NULL ? locate(place.slab->start) : place;
+}
+
 /* The block that is the nearest to an address which is in none, as far as a granule away. */
 static struct place find_near(const char *address) {
     const char *unit = (const char *)((uintptr_t)address & ~(UNIT - 1));
     for (size_t distance = 0; distance <= GRANULE; distance += UNIT) {
-        struct place below = locate(unit - distance - 1), above = locate(unit + distance + UNIT);
+        struct place below = locate(unit - distance - 1), above = locate_unit(unit + distance + UNIT);
         if (below.block != NULL)
             return below;
         if (above.block != NULL)
@@ -176,14 +183,20 @@ static struct handler {
 
 #define HANDLERS (sizeof handlers / sizeof *handlers)
 
+static void tell(const char *name, int number, const siginfo_t *info) {
+    struct crash crash = {.signal = name, .address = info->si_addr, .thread_id = os_thread_id()};
+    judge(&crash, number, info);
+    report_crash(&crash);
+}
+
+/* Guard level 2 alone says nothing of what somebody has sent. */
 static void handle(int number, siginfo_t *info, void *context) {
     struct handler *handler = handlers;
     while (handler->number != number)
         handler++;
     int error = errno;
-    struct crash crash = {.signal = handler->name, .address = info->si_addr, .thread_id = os_thread_id()};
-    judge(&crash, number, info);
-    report_crash(&crash);
+    if (config.crash_report != 0 || info->si_code > 0)
+        tell(handler->name, number, info);
     errno = error;
     handler_go_on(&handler->former, number, info, context);
 }
@@ -202,9 +215,10 @@ static void install(struct handler *handler) {
 }
 
 void crash_start(void) {
-    if (config.crash_report == 0)
+    if (!config_tells_faults())
         return;
     os_signal_stack();
     for (struct handler *handler = handlers; handler < handlers + HANDLERS; handler++)
-        install(handler);
+        if (handler->number != SIGABRT || config.crash_report != 0)
+            install(handler);
 }

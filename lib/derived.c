@@ -150,8 +150,8 @@ static void free_told(void *block, size_t size) {
 }
 
 static void free_aligned_told(void *block, size_t alignment, size_t size) {
-    (void)alignment;
     arena_check_size(block, size, "free_aligned_sized");
+    arena_check_alignment(block, alignment, "free_aligned_sized");
     free(block);
 }
 

@@ -77,8 +77,10 @@ static void *move(void *block, size_t old_size, size_t size) {
 }
 
 /* A small block stays where it is unless half of it would be wasted; one with units or a mapping of its own
- * gives back what is worth a system call. */
+ * gives back what is worth a system call. At guard level 2 each knows its size. */
 static bool is_to_be_resized(size_t usable, size_t size) {
+    if (unlikely(config.guard >= 2))
+        return size != usable;
     size_t kept = usable > SMALL_MAX ? usable - usable / 8 : usable / 2;
     return size > usable || size < kept;
 }
@@ -137,7 +139,7 @@ static void *allocate_aligned(size_t alignment, size_t size) {
         return fh_malloc(size);
     void *block = sample_allocate(size, alignment);
     if (likely(block == NULL))
-        block = arena_allocate(size == 0 ? 1 : size, alignment, &zero);
+        block = arena_allocate(size, alignment, &zero);
     return shadow_allocated(block, size);
 }
 
@@ -200,8 +202,8 @@ void fh_free_sized(void *block, size_t size) {
 }
 
 void fh_free_aligned_sized(void *block, size_t alignment, size_t size) {
-    (void)alignment;
     arena_check_size(block, size, "free_aligned_sized");
+    arena_check_alignment(block, alignment, "free_aligned_sized");
     fh_free(block);
 }
 

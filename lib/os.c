@@ -100,7 +100,7 @@ bool os_unmap(void *address, size_t length) {
     shadow_unmapped(address, length);
     if (munmap(address, length) != 0)
         return false;
-    if (config.crash_report)
+    if (config_tells_faults())
         unmapped_add(address, length);
     uintptr_t end = (uintptr_t)address + length;
     if (end > atomic_load_explicit(&next_place, memory_order_relaxed))

@@ -103,7 +103,7 @@ static void put_block(struct line *line, const struct misuse *misuse) {
     put(line, " Block ");
     put_address(line, misuse->block);
     put(line, " of ");
-    put_number(line, misuse->slab->block_size, 10);
+    put_number(line, misuse->size, 10);
     put(line, " bytes, ");
     put(line, misuse->state);
     if (inside != 0) {
@@ -113,7 +113,7 @@ static void put_block(struct line *line, const struct misuse *misuse) {
         put_number(line, inside, 10);
         put(line, " bytes into it");
     }
-    put(line, ";");
+    put(line, misuse->slab != NULL ? ";" : ".");
 }
 
 static void put_misuse(struct line *line, const struct misuse *misuse) {

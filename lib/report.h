@@ -23,7 +23,8 @@ struct misuse {
     const char *advice;                /* what to do next */
     const void *site;                  /* where in the program, as far as known */
     const struct slab *slab;           /* the slab of small blocks that the address is in, or NULL */
-    const void *block;                 /* the block of it that the address is in, or NULL */
+    const void *block;                 /* the block that the address is in, or NULL */
+    size_t size;                       /* bytes of that */
     const char *state;                 /* what that block is: live, free, never allocated */
     void (*tell)(const void *address); /* says more of it afterwards, or NULL */
 };

@@ -10,6 +10,7 @@
 #include "lock.h"
 #include "memcheck.h"
 #include "os.h"
+#include "random.h"
 #include "stack.h"
 
 #define POOL        ((size_t)SAMPLES * UNIT)
@@ -134,14 +135,9 @@ static void *sample_make(size_t size, size_t alignment, void *const *frame) {
 /* From 0 to twice the mean, which is one less than FREEHOLD_SAMPLE. A thread's own numbers, as it counts its
  * own blocks. */
 static int64_t interval(struct arena *arena) {
-    uint64_t seed = arena->sample_seed;
-    if (seed == 0)
-        seed = (os_fine_clock() ^ (uintptr_t)arena) | 1;
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    arena->sample_seed = seed;
-    return (int64_t)((seed >> 16) % (2 * config.sample - 1));
+    if (arena->sample_seed == 0)
+        arena->sample_seed = (os_fine_clock() ^ (uintptr_t)arena) | 1;
+    return (int64_t)(random_next(&arena->sample_seed) % (2 * config.sample - 1));
 }
 
 cold void *sample_take(size_t size, size_t alignment, void *const *frame) {

@@ -152,20 +152,37 @@ static bool is_large(size_t size, size_t alignment) {
     return alignment <= LARGE_MAX && (size <= LARGE_USUAL || (size <= LARGE_MAX && space_is_scarce()));
 }
 
-static void *allocate(struct arena *arena, size_t size, size_t alignment, bool *zero) {
-    size_t rounded = (size + alignment - 1) & ~(alignment - 1);
-    *zero = false;
-    if (unlikely(config.guard >= 2)) {
-        size_t longer = (size + TRAILER + alignment - 1) & ~(alignment - 1);
-        if (longer <= SMALL_MAX)
-            return allocate_filled(arena, (unsigned)size_class(longer), size);
-        rounded = SMALL_MAX + 1;
-    }
-    if (rounded <= SMALL_MAX)
-        return allocate_small(arena, (unsigned)size_class(rounded));
+static void *allocate_mapped(struct arena *arena, size_t size, size_t alignment, bool *zero) {
     tidy(arena, TIDY_LARGE);
     void *block = is_large(size, alignment) ? NULL : huge_take(size, alignment, zero);
     return block == NULL && is_large(size, alignment) ? large_take(size, alignment, zero) : block;
+}
+
+/* Bytes of a large or huge block. */
+static size_t mapped_size(struct slab *slab) {
+    bool is_large = atomic_load_explicit(&slab->owner, memory_order_relaxed) == OWNER_LARGE;
+    return is_large ? large_size(slab) : huge_of(slab)->length;
+}
+
+/* At guard level 2. */
+static void *allocate_guarded(struct arena *arena, size_t size, size_t alignment, bool *zero) {
+    size_t longer = (size + TRAILER + alignment - 1) & ~(alignment - 1);
+    if (longer <= SMALL_MAX)
+        return allocate_filled(arena, (unsigned)size_class(longer), size);
+    void *block = allocate_mapped(arena, size + LARGE_TRAILER, alignment, zero);
+    if (block != NULL)
+        filling_begin_large(block, mapped_size(registry_find(block)), size);
+    return block;
+}
+
+static void *allocate(struct arena *arena, size_t size, size_t alignment, bool *zero) {
+    *zero = false;
+    if (unlikely(config.guard >= 2))
+        return allocate_guarded(arena, size, alignment, zero);
+    size_t rounded = ((size == 0) + size + alignment - 1) & ~(alignment - 1);
+    if (rounded <= SMALL_MAX)
+        return allocate_small(arena, (unsigned)size_class(rounded));
+    return allocate_mapped(arena, (size == 0) + size, alignment, zero);
 }
 
 /* Whether what is kept, or free, or waits for a grace period may be what is missing. */
@@ -199,7 +216,7 @@ void *arena_allocate(size_t size, size_t alignment, bool *zero) {
         *zero = false;
         return block;
     }
-    if (size <= PTRDIFF_MAX && alignment <= PTRDIFF_MAX - size) {
+    if (size <= PTRDIFF_MAX - LARGE_TRAILER && alignment <= PTRDIFF_MAX - LARGE_TRAILER - size) {
         int error = errno;
         struct arena *arena = arena_enter();
         block = allocate(arena, size, alignment, zero);
@@ -273,10 +290,25 @@ static bool free_large(struct slab *slab) {
     return true;
 }
 
+/* At guard level 2: whether nothing is written beyond a large or huge block. What is damaged is left alone.
+ */
+static bool is_mapped_whole(struct slab *slab, const struct arena *owner, const char *call,
+                            const void *address, const void *site) {
+    bool is_start = owner == OWNER_LARGE ? slab->run.start == address
+                                         : owner == OWNER_HUGE && huge_of(slab)->base == address;
+    size_t size;
+    if (!is_start || filling_size_large(address, mapped_size(slab), &size))
+        return true;
+    verdict_damage(call, address, WRITTEN_BEYOND, site);
+    return false;
+}
+
 /* false if address is not that of a large or huge block. */
-static bool free_mapped(struct slab *slab, const struct arena *owner, void *address) {
+static bool free_mapped(struct slab *slab, const struct arena *owner, void *address, const void *site) {
     int error = errno;
     bool given = false;
+    if (unlikely(config.guard >= 2) && !is_mapped_whole(slab, owner, "free", address, site))
+        return true;
     if (owner == OWNER_LARGE && slab->run.start == address)
         given = free_large(slab);
     else if (owner == OWNER_HUGE && huge_of(slab)->base == address && huge_give(huge_of(slab))) {
@@ -341,7 +373,7 @@ static bool is_whole(const struct slab *slab, const char *block, const void *sit
         verdict_damage("free", block, WRITTEN_BEYOND, site);
         return false;
     }
-    if (block != slab->start && !filling_ends(block - slab->block_size, slab->block_size)) {
+    if (!filling_ends(block - slab->block_size, slab->block_size)) {
         verdict_damage("free", block, WRITTEN_BEFORE, site);
         return false;
     }
@@ -369,7 +401,7 @@ static bool free_any(void *address, void *const *frame, const void *site) {
         return sample_give(address, frame, site);
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     if (!is_small(owner))
-        return free_mapped(slab, owner, address);
+        return free_mapped(slab, owner, address, site);
     struct entry entry = registry_entry(address);
     if (!block_is_live(entry, slab->class, address))
         return false;
@@ -466,6 +498,13 @@ static size_t small_size(const struct slab *slab, const void *block) {
     return size;
 }
 
+static size_t told_size(const void *block, size_t length) {
+    size_t size = length;
+    if (unlikely(config.guard >= 2) && !filling_size_large(block, length, &size))
+        size = length - LARGE_TRAILER;
+    return size;
+}
+
 /* The bytes of the block at address, or NO_BLOCK if it is not that of a live block. */
 static size_t size_of(const void *address) {
     struct slab *slab = registry_find(address);
@@ -476,9 +515,9 @@ static size_t size_of(const void *address) {
         return block_is_live(registry_entry(address), slab->class, address) ? small_size(slab, address)
                                                                             : NO_BLOCK;
     if (owner == OWNER_LARGE && slab->run.start == address)
-        return large_size(slab);
+        return told_size(address, large_size(slab));
     if (owner == OWNER_HUGE && huge_of(slab)->base == address)
-        return huge_of(slab)->length;
+        return told_size(address, huge_of(slab)->length);
     return NO_BLOCK;
 }
 
@@ -493,8 +532,14 @@ size_t arena_block_size(const void *address, const char *call, const void *site)
 
 cold void arena_compare_size(const void *address, size_t size, const char *call, const void *site) {
     size_t known = address == NULL ? NO_BLOCK : size_of(address);
-    if (known <= SMALL_MAX && known != size)
+    if (known != NO_BLOCK && known != size)
         verdict_damage(call, address, FREED_WITH_SIZE, site);
+}
+
+cold void arena_compare_alignment(const void *address, size_t alignment, const char *call, const void *site) {
+    bool fits = (alignment & (alignment - 1)) == 0 && ((uintptr_t)address & (alignment - 1)) == 0;
+    if (!fits && size_of(address) != NO_BLOCK)
+        verdict_damage(call, address, FREED_WITH_ALIGNMENT, site);
 }
 
 void *arena_resize(void *address, size_t size) {
@@ -504,19 +549,27 @@ void *arena_resize(void *address, size_t size) {
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     int error = errno;
     void *resized = NULL;
-    if (owner == OWNER_LARGE && size > SMALL_MAX && size <= LARGE_MAX)
-        resized = large_resize(slab, size) ? address : NULL;
-    else if (owner == OWNER_HUGE && size > LARGE_USUAL && size <= PTRDIFF_MAX)
-        resized = huge_resize(huge_of(slab), size);
+    if (unlikely(config.guard >= 2) && !is_mapped_whole(slab, owner, "realloc", address, NULL))
+        return NULL;
+    size_t length = unlikely(config.guard >= 2) ? size + LARGE_TRAILER : size;
+    if (owner == OWNER_LARGE && length > SMALL_MAX && length <= LARGE_MAX)
+        resized = large_resize(slab, length) ? address : NULL;
+    else if (owner == OWNER_HUGE && length > LARGE_USUAL && size <= PTRDIFF_MAX - LARGE_TRAILER)
+        resized = huge_resize(huge_of(slab), length);
+    if (unlikely(config.guard >= 2) && resized != NULL)
+        filling_begin_large(resized, mapped_size(registry_find(resized)), size);
     errno = error;
     return resized;
 }
 
 void arena_finish(void) {
-    if (thread.own == NULL)
+    struct arena *arena = thread.own;
+    if (arena == NULL)
         return;
-    release_some(thread.own, true);
-    slabs_exchange(thread.own);
+    release_some(arena, true);
+    if (config.guard >= 2)
+        guard_finish(arena);
+    slabs_exchange(arena);
 }
 
 void arena_check(void) {

@@ -33,12 +33,19 @@ size_t arena_block_size(const void *address, const char *call, const void *site)
 /* Gives back what the calling thread keeps: caches, outbox and empty slabs. */
 void arena_trim(void);
 
-/* A block that the program is about to free as one of size bytes, at guard level 2. What is no small block of
- * ours is left to free itself. */
+/* A block that the program is about to free as one of size bytes, at guard level 2. What is no block of ours
+ * is left to free itself. */
 void arena_compare_size(const void *address, size_t size, const char *call, const void *site);
 #define arena_check_size(address, size, call)                                                                \
     (unlikely(config.guard >= 2) ? arena_compare_size(address, size, call, __builtin_return_address(0))      \
                                  : (void)0)
+
+/* Likewise, as one that is aligned. */
+void arena_compare_alignment(const void *address, size_t alignment, const char *call, const void *site);
+#define arena_check_alignment(address, alignment, call)                                                      \
+    (unlikely(config.guard >= 2)                                                                             \
+         ? arena_compare_alignment(address, alignment, call, __builtin_return_address(0))                    \
+         : (void)0)
 
 /* Frees what is in an arena's quarantine; the thread works as the arena. */
 void arena_release_quarantine(struct arena *arena);

@@ -4,9 +4,11 @@
 #include "../config.h"
 #include "../remote/outbox.h"
 #include "../report.h"
+#include "../superslab/filling.h"
 #include "../superslab/registry.h"
 #include "../superslab/size_class.h"
 #include "../superslab/slab.h"
+#include "../superslab/verdict.h"
 #include "../thread.h"
 
 static void check_slab(const struct arena *arena, const struct slab *slab) {
@@ -98,9 +100,25 @@ static void check_outbox(const struct arena *arena) {
         report_invariant("an outbox has room for what is in it", &arena->outbox_room, NULL, arena);
 }
 
+/* A block need not be freed to be looked at. */
+static void look_beyond(const struct slab *slab) {
+    for (uint32_t i = 0; i < slab->carved; i++) {
+        const char *block = slab->start + (size_t)i * slab->block_size;
+        if (!filling_holds(block, slab->block_size))
+            verdict_damage("check", block, WRITTEN_BEYOND, NULL);
+    }
+}
+
 void guard_check_one(const struct arena *arena) {
-    if (arena->youngest != NULL)
-        check_slab(arena, arena->youngest);
+    if (arena->youngest == NULL)
+        return;
+    check_slab(arena, arena->youngest);
+    look_beyond(arena->youngest);
+}
+
+void guard_finish(const struct arena *arena) {
+    for (const struct slab *slab = arena->oldest; slab != NULL; slab = slab->younger)
+        look_beyond(slab);
 }
 
 void guard_check(const struct arena *arena) {

@@ -61,7 +61,7 @@ static void splice(struct slab *slab, struct block *first, struct batch batch) {
     first->next = block_at(slab, batch.second);
     first->mark = block_mark(registry_entry(first), first);
     if (unlikely(config.guard >= 2))
-        filling_end(first, slab->block_size);
+        filling_mend(first, slab->block_size);
     last->next = slab->free;
     slab->free = first;
     slab->used -= batch.count;

@@ -2,6 +2,8 @@
 #include "slab.h"
 
 #include "../config.h"
+#include "../os.h"
+#include "../random.h"
 #include "../report.h"
 #include "../thread.h"
 #include "excess.h"
@@ -10,15 +12,14 @@
 #include "size_class.h"
 #include "superslab.h"
 #include "units.h"
-#include "verdict.h"
 
 /* Slabs start at different cache lines, so that the first blocks of many slabs do not fight for the same
- * sets. The offset keeps the alignment that the block size has by itself. */
+ * sets. The offset keeps the alignment that the block size has by itself. At guard level 2 it leaves room for
+ * an edge. */
 static size_t start_offset(const struct slab *slab, size_t block_size) {
-    size_t step = block_size & -block_size;
-    if (step < COLOR_STEP)
-        step = COLOR_STEP;
-    return block_size > COLOR_MAX ? 0 : slab->unit * step % COLOR_MAX;
+    size_t alignment = block_size & -block_size, step = alignment < COLOR_STEP ? COLOR_STEP : alignment;
+    size_t color = block_size > COLOR_MAX ? 0 : slab->unit * step % COLOR_MAX;
+    return unlikely(config.guard >= 2) ? color + alignment : color;
 }
 
 struct slab *slab_make(struct arena *owner, unsigned class) {
@@ -36,6 +37,8 @@ struct slab *slab_make(struct arena *owner, unsigned class) {
     slab->units = (uint8_t)units;
     slab->free = NULL;
     slab->used = slab->carved = 0;
+    if (unlikely(config.guard >= 2))
+        filling_edge(slab->start);
     slab->place = PLACE_NONE;
     slab->won = WON_NOT;
     for (unsigned i = 1; i < units; i++)
@@ -87,9 +90,6 @@ static struct chain carve(struct slab *slab, uint32_t count) {
         mark += slab->block_size;
     }
     *(struct block *)block = (struct block){NULL, mark};
-    if (unlikely(config.guard >= 2))
-        for (uint32_t i = 0; i < count; i++)
-            filling_end(first + (size_t)i * slab->block_size, slab->block_size);
     bool was_touched = is_touched(slab);
     slab->carved += count;
     slab->used += count;
@@ -105,6 +105,27 @@ static uint32_t carve_count(const struct slab *slab, uint32_t wanted) {
     uint32_t count = wanted < most ? wanted : most;
     count = count == 0 ? 1 : count;
     return count < left ? count : left;
+}
+
+#define SHUFFLE_LEAST 4u
+
+/* At guard level 2 nobody is to know which block comes next: those of a page, or a few, are carved, and freed
+ * in any order. */
+static cold void carve_and_shuffle(struct slab *slab) {
+    struct block *blocks[CARVE / GRAIN];
+    uint64_t seed = (os_fine_clock() ^ (uintptr_t)slab) | 1;
+    uint32_t count = CARVE / slab->block_size, left = slab->capacity - slab->carved;
+    count = count < SHUFFLE_LEAST ? SHUFFLE_LEAST : count;
+    struct block *block = carve(slab, count < left ? count : left).first;
+    for (count = 0; block != NULL; block = block->next, count++) {
+        filling_new(block, slab->block_size);
+        uint64_t place = random_next(&seed) % (count + 1);
+        blocks[count] = block;
+        blocks[count] = blocks[place];
+        blocks[place] = block;
+    }
+    while (count > 0)
+        slab_push(slab, blocks[--count]);
 }
 
 /* A link that does not lead to a free block of the slab is not followed. */
@@ -148,6 +169,8 @@ static noinline void fetch(const struct slab *slab) {
 }
 
 struct chain slab_take(struct slab *slab, uint32_t wanted, uint32_t most) {
+    if (unlikely(config.guard >= 2) && slab->free == NULL && slab->carved < slab->capacity)
+        carve_and_shuffle(slab);
     if (slab->free != NULL) {
         struct chain all = {slab->free, NULL, slab->carved - slab->used};
         if (wanted >= FETCH_BLOCKS && all.count >= FETCH_BLOCKS && all.count >= slab->carved / FETCH_PART)

@@ -4,6 +4,7 @@
 #include "../report.h"
 #include "../sample.h"
 #include "huge.h"
+#include "large.h"
 #include "slab.h"
 
 #define ADVICE_FREED                                                                                         \
@@ -14,12 +15,17 @@
     "Look at what writes to this block; a watchpoint, valgrind or AddressSanitizer shows the write itself."
 
 /* The huge block that an address is inside of, or NULL. */
-static const struct slab *huge_around(const void *address) {
+static struct slab *huge_around(const void *address) {
     struct slab *slab = registry_find((const void *)((uintptr_t)address & ~(GRANULE - 1)));
     if (slab == NULL || atomic_load_explicit(&slab->owner, memory_order_relaxed) != OWNER_HUGE)
         return NULL;
     const struct huge *huge = huge_of(slab);
     return (size_t)((const char *)address - huge->base) < huge->length ? slab : NULL;
+}
+
+static void describe_mapped(struct misuse *misuse, struct slab *slab, const struct arena *owner) {
+    misuse->block = owner == OWNER_LARGE ? slab->run.start : huge_of(slab)->base;
+    misuse->size = owner == OWNER_LARGE ? large_size(slab) : huge_of(slab)->length;
 }
 
 /* What is wrong with an address in a slab of small blocks. */
@@ -35,6 +41,7 @@ static void judge_small(struct misuse *misuse, const struct slab *slab) {
     }
     const struct block *block = (const struct block *)(start + offset / slab->block_size * slab->block_size);
     misuse->block = block;
+    misuse->size = slab->block_size;
     if (entry_position(entry, slab->class, block) >= entry_limit(entry))
         misuse->state = "never allocated";
     else
@@ -51,7 +58,7 @@ static void judge_small(struct misuse *misuse, const struct slab *slab) {
 }
 
 static void judge(struct misuse *misuse) {
-    const struct slab *slab = registry_find(misuse->address);
+    struct slab *slab = registry_find(misuse->address);
     if (slab == NULL)
         slab = huge_around(misuse->address);
     if (slab == NULL && sample_judge(misuse))
@@ -69,6 +76,8 @@ static void judge(struct misuse *misuse) {
     } else if (owner == OWNER_LARGE || owner == OWNER_HUGE) {
         misuse->what = "inside a block, not its start";
         misuse->advice = ADVICE_ADDRESS;
+        misuse->state = "live";
+        describe_mapped(misuse, slab, owner);
     } else
         judge_small(misuse, slab);
 }
@@ -82,13 +91,23 @@ cold void verdict_damage(const char *call, const void *block, enum damage damage
         [WRITTEN_AFTER_FREE] = {"written to after it was freed", "free", ADVICE_WRITE},
         [FREED_WITH_SIZE] = {"freed with another size than it was allocated with", "live",
                              "Look at the type with which it is freed."},
+        [FREED_WITH_ALIGNMENT] = {"freed as aligned to more than it is", "live",
+                                  "Look at the type with which it is freed."},
     };
     struct misuse misuse = {.call = call, .address = block, .site = site};
     misuse.what = texts[damage].what;
     misuse.state = texts[damage].state;
     misuse.advice = texts[damage].advice;
-    misuse.slab = registry_find(block);
-    misuse.block = block;
+    struct slab *slab = registry_find(block);
+    const struct arena *owner =
+        slab == NULL ? OWNER_FREE : atomic_load_explicit(&slab->owner, memory_order_relaxed);
+    if (owner == OWNER_LARGE || owner == OWNER_HUGE)
+        describe_mapped(&misuse, slab, owner);
+    else if (slab != NULL) { /* not a sample */
+        misuse.slab = slab;
+        misuse.block = block;
+        misuse.size = slab->block_size;
+    }
     report_misuse(&misuse);
 }
 

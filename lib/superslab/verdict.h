@@ -16,7 +16,7 @@ static inline bool block_is_live(struct entry entry, uintptr_t class, const void
 }
 
 /* What is wrong with a block, at guard level 2. */
-enum damage { WRITTEN_BEYOND, WRITTEN_BEFORE, WRITTEN_AFTER_FREE, FREED_WITH_SIZE };
+enum damage { WRITTEN_BEYOND, WRITTEN_BEFORE, WRITTEN_AFTER_FREE, FREED_WITH_SIZE, FREED_WITH_ALIGNMENT };
 
 /* Says that a block is damaged, and what to do next; likewise. */
 void verdict_damage(const char *call, const void *block, enum damage damage, const void *site);

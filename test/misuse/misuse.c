@@ -148,11 +148,10 @@ static void *page_address(void) {
     "not a block of this allocator: it is of the stack, static, mapped, of another allocator, or was freed " \
     "long ago. "                                                                                             \
     "Use what malloc returned."
-#define INSIDE "inside a block, not its start. Use what malloc returned."
-#define FREED  "already freed, or never allocated. Look for two owners of the block."
+#define FREED "already freed, or never allocated. Look for two owners of the block."
 /* The block and its slab are known, and named in the rest of the line. */
-#define INSIDE_SMALL "inside a block, not its start. Block 0x"
-#define FREED_SMALL  "already freed. Block 0x"
+#define INSIDE      "inside a block, not its start. Block 0x"
+#define FREED_SMALL "already freed. Block 0x"
 
 enum { FREE = 1, REALLOC = 2, USABLE_SIZE = 4, SIZED = REALLOC | USABLE_SIZE, ALL = FREE | SIZED };
 
@@ -174,9 +173,9 @@ static const struct misuse {
     {"one", one_address, ALL, "0", FOREIGN},
     {"sixteen", sixteen_address, ALL, "0", FOREIGN},
     {"page", page_address, ALL, "0", FOREIGN},
-    {"odd", odd_address, ALL, "1", INSIDE_SMALL},
-    {"half-aligned", half_aligned_address, ALL, "1", INSIDE_SMALL},
-    {"inside-small", inside_small_address, ALL, "1", INSIDE_SMALL},
+    {"odd", odd_address, ALL, "1", INSIDE},
+    {"half-aligned", half_aligned_address, ALL, "1", INSIDE},
+    {"inside-small", inside_small_address, ALL, "1", INSIDE},
     {"odd-large", odd_large_address, ALL, "0", INSIDE},
     {"inside-large", inside_large_address, ALL, "0", INSIDE},
     {"next-unit-of-large", next_unit_of_large_address, ALL, "0", INSIDE},

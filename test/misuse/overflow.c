@@ -76,6 +76,12 @@ static void overflow_kept(size_t size, size_t amount) {
     carry_on(size);
 }
 
+/* Nothing is freed that could be looked at. */
+static void overflow_leaked(size_t size, size_t amount) {
+    char *block = make(size);
+    memset((char *)note(block) + size, 'A', amount);
+}
+
 static void overflow_freed_by_another(size_t size, size_t amount) {
     char *block = make(size);
     memset((char *)note(block) + size, 'A', amount);
@@ -99,24 +105,30 @@ static const struct bug bugs[] = {
     {"overflow-4096-medium", "writes 4096 bytes behind a medium block", overflow, MEDIUM, 4096,
      "any any beyond"},
     {"overflow-mib-medium", "writes 1 MiB behind a medium block", overflow, MEDIUM, MIB, "any any beyond"},
-    {"overflow-1-large", "writes 1 byte behind a large block", overflow, LARGE, 1, "unseen unseen unseen"},
-    {"overflow-8-large", "writes 8 bytes behind a large block", overflow, LARGE, 8, "unseen unseen unseen"},
+    {"overflow-1-large", "writes 1 byte behind a large block", overflow, LARGE, 1,
+     "unseen unseen beyond-run"},
+    {"overflow-8-large", "writes 8 bytes behind a large block", overflow, LARGE, 8,
+     "unseen unseen beyond-run"},
     {"overflow-32-large", "writes 32 bytes behind a large block", overflow, LARGE, 32,
-     "unseen unseen unseen"},
-    {"overflow-4096-large", "writes 4096 bytes behind a large block", overflow, LARGE, 4096, "any any any"},
+     "unseen unseen beyond-run"},
+    {"overflow-4096-large", "writes 4096 bytes behind a large block", overflow, LARGE, 4096,
+     "any any beyond-run"},
     {"overflow-mib-large", "writes 1 MiB behind a large block", overflow, LARGE, MIB, "any any any"},
-    {"overflow-1-huge", "writes 1 byte behind a huge block", overflow, HUGE, 1, "unseen unseen unseen"},
-    {"overflow-8-huge", "writes 8 bytes behind a huge block", overflow, HUGE, 8, "unseen unseen unseen"},
-    {"overflow-32-huge", "writes 32 bytes behind a huge block", overflow, HUGE, 32, "unseen unseen unseen"},
-    {"overflow-4096-huge", "writes 4096 bytes behind a huge block", overflow, HUGE, 4096, "any any any"},
+    {"overflow-1-huge", "writes 1 byte behind a huge block", overflow, HUGE, 1, "unseen unseen beyond-run"},
+    {"overflow-8-huge", "writes 8 bytes behind a huge block", overflow, HUGE, 8, "unseen unseen beyond-run"},
+    {"overflow-32-huge", "writes 32 bytes behind a huge block", overflow, HUGE, 32,
+     "unseen unseen beyond-run"},
+    {"overflow-4096-huge", "writes 4096 bytes behind a huge block", overflow, HUGE, 4096,
+     "any any beyond-run"},
     {"overflow-mib-huge", "writes 1 MiB behind a huge block", overflow, HUGE, MIB, "any any any"},
     {"under-run-1-small", "writes 1 byte before a small block", under_run, SMALL, 1, "unseen unseen before"},
     {"under-run-8-small", "writes 8 bytes before a small block", under_run, SMALL, 8, "unseen unseen before"},
     {"under-run-32-small", "writes 32 bytes before a small block", under_run, SMALL, 32,
      "unseen unseen before"},
     {"under-run-4096-small", "writes 4096 bytes before a small block", under_run, SMALL, 4096,
-     "any any missed"},
-    {"under-run-mib-small", "writes 1 MiB before a small block", under_run, SMALL, MIB, "any any missed"},
+     "any any before|fault-near"},
+    {"under-run-mib-small", "writes 1 MiB before a small block", under_run, SMALL, MIB,
+     "any any before|fault-near"},
     {"under-run-1-medium", "writes 1 byte before a medium block", under_run, MEDIUM, 1,
      "unseen unseen before"},
     {"under-run-8-medium", "writes 8 bytes before a medium block", under_run, MEDIUM, 8,
@@ -124,12 +136,15 @@ static const struct bug bugs[] = {
     {"under-run-32-medium", "writes 32 bytes before a medium block", under_run, MEDIUM, 32,
      "unseen unseen before"},
     {"under-run-4096-medium", "writes 4096 bytes before a medium block", under_run, MEDIUM, 4096,
-     "any any missed"},
-    {"under-run-mib-medium", "writes 1 MiB before a medium block", under_run, MEDIUM, MIB, "any any missed"},
-    {"under-run-1-large", "writes 1 byte before a large block", under_run, LARGE, 1, "unseen unseen unseen"},
-    {"under-run-8-large", "writes 8 bytes before a large block", under_run, LARGE, 8, "unseen unseen unseen"},
+     "any any before|fault-near"},
+    {"under-run-mib-medium", "writes 1 MiB before a medium block", under_run, MEDIUM, MIB,
+     "any any before|fault-near"},
+    {"under-run-1-large", "writes 1 byte before a large block", under_run, LARGE, 1,
+     "unseen unseen unseen|beyond-run-before"},
+    {"under-run-8-large", "writes 8 bytes before a large block", under_run, LARGE, 8,
+     "unseen unseen unseen|beyond-run-before"},
     {"under-run-32-large", "writes 32 bytes before a large block", under_run, LARGE, 32,
-     "unseen unseen unseen"},
+     "unseen unseen unseen|beyond-run-before"},
     {"under-run-4096-large", "writes 4096 bytes before a large block", under_run, LARGE, 4096, "any any any"},
     {"under-run-mib-large", "writes 1 MiB before a large block", under_run, LARGE, MIB, "any any any"},
     {"under-run-1-huge", "writes 1 byte before a huge block", under_run, HUGE, 1, "unseen unseen unseen"},
@@ -146,7 +161,7 @@ static const struct bug bugs[] = {
     {"overflow-1-of-16", "writes 1 byte behind a block of 16 bytes", overflow, 16, 1, "unseen unseen beyond"},
     {"overflow-1-of-1", "writes 1 byte behind a block of 1 byte", overflow, 1, 1, "unseen unseen beyond"},
     {"overflow-1-of-32-kib", "writes 1 byte behind a block of 32 KiB", overflow, 32 * KIB, 1,
-     "unseen unseen missed"},
+     "unseen unseen beyond-run"},
     {"overflow-end-of-string", "writes a string's zero behind a small block", overflow_string, SMALL, 1,
      "unseen unseen beyond"},
     {"overflow-shrunk-small", "writes what fitted before realloc made the block smaller", overflow_shrunk,
@@ -159,10 +174,14 @@ static const struct bug bugs[] = {
      "unseen unseen beyond"},
     {"overflow-aligned", "writes 1 byte behind a block of posix_memalign", overflow_aligned, 100, 1,
      "unseen unseen beyond"},
+    {"overflow-leaked-small", "writes 1 byte behind a small block, and frees nothing", overflow_leaked, SMALL,
+     1, "unseen unseen check:beyond"},
+    {"overflow-leaked-medium", "writes 1 byte behind a medium block, and frees nothing", overflow_leaked,
+     MEDIUM, 1, "unseen unseen check:beyond"},
     {"overflow-freed-by-another", "writes 1 byte behind a block that another thread frees",
      overflow_freed_by_another, SMALL, 1, "unseen unseen beyond"},
     {"overflow-kept", "writes 32 bytes behind a block that is never freed", overflow_kept, SMALL, 32,
-     "unseen unseen before-next"},
+     "unseen unseen before-next|list"},
 };
 
 int main(int argc, char **argv) {
