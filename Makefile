@@ -23,7 +23,10 @@ LIB_LDFLAGS := -Wl,-z,now,-z,relro,-z,nodelete,--no-undefined -Wl,--version-scri
 
 LIB_SOURCES := $(wildcard lib/*.c lib/*/*.c)
 LIB_HEADERS := $(wildcard lib/*.h lib/*.def lib/*/*.h include/*.h)
-LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/obj/%.o)
+# What has tables comes last: then all the small static objects share a page or two.
+LIB_TABLES  := lib/superslab/stretch.c lib/superslab/slots.c lib/thread.c lib/remote/queue.c lib/arena/orphans.c \
+               lib/superslab/registry.c
+LIB_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(LIB_TABLES),$(LIB_SOURCES)) $(LIB_TABLES))
 # These replace functions of the C library and call the originals, which a static program has not.
 SHARED_ONLY := $(patsubst %,$(BUILD)/obj/lib/%.o,atfork creation key loader sandbox)
 

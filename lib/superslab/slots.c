@@ -14,27 +14,31 @@ struct words {
 };
 
 struct chunk {
-    struct slot slots[SLOTS_CHUNK];
     struct words words[SLOTS_CHUNK / BITS]; /* a bit per slot */
+    struct slot slots[SLOTS_CHUNK];
 };
 
-static struct chunk first_chunk;
-static _Atomic(struct chunk *) chunks[SLOTS_CHUNKS]; /* set once each, under superslabs_lock */
-static _Atomic uint32_t count;                       /* slots ever used; grows under superslabs_lock */
-static uint32_t vacant;                 /* superslabs_lock: index + 1 of the last vacated slot, or 0 */
-static struct words blocks[BLOCKS];     /* a bit per word of a chunk that is not 0 */
-static struct words top[BLOCKS / BITS]; /* a bit per word of blocks that is not 0 */
-static _Atomic uint64_t used_lists;     /* atomic: a bit per list that is not empty */
+/* What a small process touches lies together, at the beginning. */
+static struct {
+    _Atomic uint32_t count;          /* slots ever used; grows under superslabs_lock */
+    uint32_t vacant;                 /* superslabs_lock: index + 1 of the last vacated slot, or 0 */
+    _Atomic uint64_t used_lists;     /* atomic: a bit per list that is not empty */
+    struct words top[BLOCKS / BITS]; /* a bit per word of blocks that is not 0 */
+    struct words first_block;        /* of blocks */
+    struct chunk first_chunk;        /* of chunks */
+    struct words blocks[BLOCKS];     /* a bit per word of a chunk that is not 0 */
+    _Atomic(struct chunk *) chunks[SLOTS_CHUNKS]; /* set once each, under superslabs_lock */
+} table;
 
 uint32_t slots_count(void) {
     /* Acquire; partner: slot_take. */
-    return atomic_load_explicit(&count, memory_order_acquire);
+    return atomic_load_explicit(&table.count, memory_order_acquire);
 }
 
 static struct chunk *chunk_of(uint32_t index) {
     if (index < SLOTS_CHUNK)
-        return &first_chunk;
-    return atomic_load_explicit(&chunks[index / SLOTS_CHUNK], memory_order_relaxed);
+        return &table.first_chunk;
+    return atomic_load_explicit(&table.chunks[index / SLOTS_CHUNK], memory_order_relaxed);
 }
 
 struct slot *slot_at(uint32_t index) {
@@ -43,9 +47,9 @@ struct slot *slot_at(uint32_t index) {
 
 struct slot *slot_take(uint32_t *index) {
     uint32_t used = slots_count();
-    if (vacant != 0) {
-        *index = vacant - 1;
-        vacant = slot_at(*index)->next_vacant;
+    if (table.vacant != 0) {
+        *index = table.vacant - 1;
+        table.vacant = slot_at(*index)->next_vacant;
         return slot_at(*index);
     }
     if (used == SLOTS)
@@ -54,21 +58,26 @@ struct slot *slot_take(uint32_t *index) {
         struct chunk *chunk = metadata_take(sizeof *chunk);
         if (chunk == NULL)
             return NULL;
-        atomic_store_explicit(&chunks[used / SLOTS_CHUNK], chunk, memory_order_relaxed);
+        atomic_store_explicit(&table.chunks[used / SLOTS_CHUNK], chunk, memory_order_relaxed);
     }
     /* Release; partner: slots_count. */
-    atomic_store_explicit(&count, used + 1, memory_order_release);
+    atomic_store_explicit(&table.count, used + 1, memory_order_release);
     *index = used;
     return slot_at(used);
 }
 
 void slot_give(uint32_t index) {
-    slot_at(index)->next_vacant = vacant;
-    vacant = index + 1;
+    slot_at(index)->next_vacant = table.vacant;
+    table.vacant = index + 1;
 }
 
 static _Atomic uint64_t *word_of(uint32_t index, unsigned list) {
     return &chunk_of(index)->words[index % SLOTS_CHUNK / BITS].of[list];
+}
+
+static _Atomic uint64_t *block_of(uint32_t index, unsigned list) {
+    struct words *block = index < BLOCK ? &table.first_block : &table.blocks[index / BLOCK];
+    return &block->of[list];
 }
 
 static uint64_t word_from(_Atomic uint64_t *word, uint32_t bit) {
@@ -88,37 +97,37 @@ static bool bit_clear(_Atomic uint64_t *word, uint32_t bit) {
 }
 
 static void list_top(uint32_t index, unsigned list) {
-    if (bit_set(&top[index / BLOCK / BITS].of[list], index / BLOCK))
-        (void)bit_set(&used_lists, list);
+    if (bit_set(&table.top[index / BLOCK / BITS].of[list], index / BLOCK))
+        (void)bit_set(&table.used_lists, list);
 }
 
 static void list_block(uint32_t index, unsigned list) {
-    if (bit_set(&blocks[index / BLOCK].of[list], index / BITS))
+    if (bit_set(block_of(index, list), index / BITS))
         list_top(index, list);
 }
 
 static bool is_empty(unsigned list) {
     for (unsigned i = 0; i < BLOCKS / BITS; i++)
-        if (atomic_load_explicit(&top[i].of[list], memory_order_relaxed) != 0)
+        if (atomic_load_explicit(&table.top[i].of[list], memory_order_relaxed) != 0)
             return false;
     return true;
 }
 
 static void strike_top(uint32_t index, unsigned list) {
-    if (!bit_clear(&top[index / BLOCK / BITS].of[list], index / BLOCK) || !is_empty(list))
+    if (!bit_clear(&table.top[index / BLOCK / BITS].of[list], index / BLOCK) || !is_empty(list))
         return;
-    (void)bit_clear(&used_lists, list);
+    (void)bit_clear(&table.used_lists, list);
     fence_atomic_load();
     if (!is_empty(list))
-        (void)bit_set(&used_lists, list);
+        (void)bit_set(&table.used_lists, list);
 }
 
 static void strike_block(uint32_t index, unsigned list) {
-    if (!bit_clear(&blocks[index / BLOCK].of[list], index / BITS))
+    if (!bit_clear(block_of(index, list), index / BITS))
         return;
     strike_top(index, list);
     fence_atomic_load();
-    if (atomic_load_explicit(&blocks[index / BLOCK].of[list], memory_order_relaxed) != 0)
+    if (atomic_load_explicit(block_of(index, list), memory_order_relaxed) != 0)
         list_top(index, list);
 }
 
@@ -140,13 +149,13 @@ void slot_strike(uint32_t index, unsigned list) {
 }
 
 uint64_t slots_lists(void) {
-    return atomic_load_explicit(&used_lists, memory_order_relaxed);
+    return atomic_load_explicit(&table.used_lists, memory_order_relaxed);
 }
 
 /* The first slot of the first block from block on that has one; the end of the table if there is none. */
 static uint32_t block_next(unsigned list, uint32_t block) {
     while (block < BLOCKS) {
-        uint64_t word = word_from(&top[block / BITS].of[list], block);
+        uint64_t word = word_from(&table.top[block / BITS].of[list], block);
         if (word != 0)
             return (block + (uint32_t)__builtin_ctzl(word)) * BLOCK;
         block = (block / BITS + 1) * BITS;
@@ -163,7 +172,7 @@ bool slots_next(unsigned list, uint32_t *index) {
             return true;
         }
         uint32_t group = *index / BITS + 1;
-        word = group % BITS == 0 ? 0 : word_from(&blocks[group / BITS].of[list], group);
+        word = group % BITS == 0 ? 0 : word_from(block_of(group * BITS, list), group);
         if (word != 0)
             *index = (group + (uint32_t)__builtin_ctzl(word)) * BITS;
         else

@@ -9,9 +9,9 @@ enum kind { CLEAN, DIRTY, KINDS };
 
 /* All of it regions_lock. */
 static struct {
-    struct granule *first[KINDS][REGION_GRANULES]; /* the first granule of each, by length - 1 and kind */
-    uint64_t lengths[KINDS][REGION_WORDS];         /* a bit per list that is not empty */
     struct region *whole;                          /* wholly free and clean */
+    uint64_t lengths[KINDS][REGION_WORDS];         /* a bit per list that is not empty */
+    struct granule *first[KINDS][REGION_GRANULES]; /* the first granule of each, by length - 1 and kind */
 } stretches;
 
 static enum kind stretch_kind(const struct region *region, unsigned first, unsigned length) {
