@@ -83,13 +83,13 @@ install: all
 	ln -sf libfreehold.so.0 $(DESTDIR)$(LIBDIR)/libfreehold.so
 	install -m 644 $(BUILD)/libfreehold.a $(DESTDIR)$(LIBDIR)/
 	install -m 644 $(BUILD)/freehold.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
-	install -m 644 include/freehold.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 include/freehold.h include/freehold_live.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 doc/freehold.3 $(DESTDIR)$(PREFIX)/share/man/man3/
 
 uninstall:
 	rm -f $(DESTDIR)$(LIBDIR)/libfreehold.so $(DESTDIR)$(LIBDIR)/libfreehold.so.0 \
 	    $(DESTDIR)$(LIBDIR)/libfreehold.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libfreehold.a \
-	    $(DESTDIR)$(LIBDIR)/pkgconfig/freehold.pc $(DESTDIR)$(PREFIX)/include/freehold.h \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/freehold.pc $(DESTDIR)$(PREFIX)/include/freehold.h $(DESTDIR)$(PREFIX)/include/freehold_live.h \
 	    $(DESTDIR)$(PREFIX)/share/man/man3/freehold.3
 
 format:

@@ -86,9 +86,10 @@ FH_API int fh_purge(void);
  * of glibc's range. */
 FH_API int fh_mallopt(int parameter, int value);
 
-/* glibc mallinfo2, mallinfo, malloc_stats and malloc_info, with the figures of fh_counters. The structs are
- * glibc's, see <malloc.h>, and so are the elements of malloc_info's document: one heap, and what it has free
- * counted by SuperSlab, huge blocks by 4 MiB. The counters follow in an element <freehold>. */
+/* glibc mallinfo2, mallinfo, malloc_stats and malloc_info, with the figures of fh_counters and fh_stats. The
+ * structs are glibc's, see <malloc.h>, and so are the elements of malloc_info's document: one heap, and what
+ * it has free counted by SuperSlab, huge blocks by 4 MiB. The counters and the account follow in an element
+ * <freehold>. */
 FH_API struct mallinfo2 fh_mallinfo2(void);
 FH_API struct mallinfo fh_mallinfo(void);
 FH_API void fh_malloc_stats(void);
@@ -124,6 +125,73 @@ struct fh_counts {
 
 /* Writes the counters to *counters. */
 FH_API void fh_counters(struct fh_counts *counters);
+
+/* One size class. */
+struct fh_class_stats {
+    uint32_t block_size;   /* bytes */
+    uint32_t slabs;        /* slabs of the class */
+    uint64_t slab_bytes;   /* bytes: address space of these */
+    uint64_t blocks;       /* blocks that have been carved */
+    uint64_t used;         /* of these: live, cached or in flight, but for what is free in slabs */
+    uint64_t cached;       /* of these: in threads' caches, about */
+    uint64_t in_flight;    /* of these: in remote queues; what outboxes have is known in bytes only */
+    uint64_t resident;     /* bytes of memory that its slabs have */
+    uint64_t orphan_slabs; /* slabs that nobody owns */
+};
+
+/* The account, in bytes. resident = live + rounding + cached + in_flight + partly_used + free_units + kept +
+ * quarantine + samples + metadata + huge_page_swell. */
+struct fh_account {
+    uint64_t resident;    /* memory that the allocator has, as far as the kernel says */
+    uint64_t live;        /* of blocks that the program has; small ones with their rounding to a size class */
+    uint64_t rounding;    /* of slabs, before their first block and behind their last */
+    uint64_t cached;      /* of blocks and runs in threads' caches: exact for the caller, about for others */
+    uint64_t in_flight;   /* of blocks in outboxes and remote queues, on their way to the slab's owner */
+    uint64_t partly_used; /* free in slabs that have blocks or an owner */
+    uint64_t free_units;  /* of free units, and of SuperSlabs in limbo, until the decay time is over */
+    uint64_t kept;        /* of free granules and huge blocks kept for reuse, likewise */
+    uint64_t quarantine;  /* of freed blocks that wait, at guard level 2 */
+    uint64_t samples;     /* of sampled blocks, with their pages */
+    uint64_t metadata;    /* of the allocator's own structures */
+    uint64_t huge_page_swell; /* of free units that were purged or never used: huge pages brought them */
+    /* What is not part of the sum. */
+    uint64_t allocated;      /* bytes of live blocks, of which pages never touched are not resident */
+    uint64_t purged;         /* bytes of free units and granules that have no memory */
+    uint64_t reserved;       /* bytes of address space for blocks */
+    uint64_t superslabs;     /* how many there are */
+    uint64_t regions;        /* likewise */
+    uint64_t arenas;         /* likewise */
+    uint64_t arenas_running; /* likewise, that a thread has */
+    uint64_t orphan_slabs;   /* slabs that nobody owns */
+    uint64_t large_blocks;   /* live ones */
+    uint64_t large_bytes;    /* bytes of address space of these */
+    uint64_t huge_blocks;    /* live ones */
+    uint64_t huge_bytes;     /* bytes of address space of these */
+};
+
+/* An arena: one thread's heap, or one that waits for a thread. */
+struct fh_arena_stats {
+    uint32_t thread_id;  /* of its thread; 0 if it never had one */
+    uint32_t state;      /* an enum fh_arena_state */
+    uint64_t owned;      /* bytes of slabs that it owns */
+    uint64_t owned_free; /* bytes of these that no block uses, though nobody else can */
+    uint64_t cached;     /* bytes in its caches, about */
+    uint64_t kept_runs;  /* bytes of runs that it keeps, as counted when it tidied up last */
+    uint64_t outbox;     /* bytes in its outbox, at most */
+    uint64_t slabs;      /* slabs that it owns */
+    uint64_t refills, remote_frees, drains, claims, adoptions; /* as in struct fh_counts */
+};
+
+enum fh_arena_state { FH_ARENA_RUNNING, FH_ARENA_EXITED, FH_ARENA_FROZEN, FH_ARENA_LATE };
+
+/* Writes where all the memory of the allocator is to *account. Looks at every SuperSlab, region and huge
+ * block and asks the kernel which of their pages have memory, in about 20 us for each 4 MiB; other threads go
+ * on. Returns 0, or -1 with errno ENOMEM. */
+FH_API int fh_stats(struct fh_account *account);
+
+/* The same with the counters, by size class and by arena, as a JSON object whose keys are the names of the
+ * fields. Returns 0, or -1 with errno. */
+FH_API int fh_stats_json(FILE *stream);
 
 /* Checks every invariant that can be checked from the calling thread and stops the process with a message
  * at the first that is broken. Meant for tests. */

@@ -250,6 +250,18 @@ bool os_can_read(const void *address) {
     return syscall(SYS_rt_sigprocmask, nothing, word, NULL, sizeof(uint64_t)) == 0 || errno != EFAULT;
 }
 
+enum residency os_resident(const void *address, size_t length, unsigned char *pages) {
+    if (atomic_load_explicit(&has_sandbox, memory_order_relaxed))
+        return RESIDENCY_UNKNOWN;
+    if (mincore((void *)(uintptr_t)address, length, pages) == 0)
+        return RESIDENCY_KNOWN;
+    return errno == ENOMEM ? RESIDENCY_UNMAPPED : RESIDENCY_UNKNOWN;
+}
+
+size_t os_page(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 void os_signal_stack(void) {
     stack_t stack;
     if (sigaltstack(NULL, &stack) != 0 || (stack.ss_flags & SS_DISABLE) == 0)

@@ -35,6 +35,13 @@ struct unmapped os_find_unmapped(const void *address);
 /* Whether the word at the address can be read. */
 bool os_can_read(const void *address);
 
+/* Which pages have memory: bit 0 of a byte for each, if all of it is mapped and the kernel says so. */
+enum residency { RESIDENCY_KNOWN, RESIDENCY_UNMAPPED, RESIDENCY_UNKNOWN };
+enum residency os_resident(const void *address, size_t length, unsigned char *pages);
+
+/* Bytes of a page. */
+size_t os_page(void);
+
 /* Gives the calling thread a signal stack of its own, if it has none. */
 void os_signal_stack(void);
 

@@ -216,6 +216,15 @@ size_t sample_size(const void *address) {
     return size;
 }
 
+void sample_visit(void (*visit)(void *context, const void *base, size_t length), void *context,
+                  bool is_pool) {
+    const char *base = atomic_load_explicit(&pool.base, memory_order_acquire);
+    if (base != NULL && is_pool)
+        visit(context, base, POOL);
+    else if (base != NULL)
+        visit(context, pool.samples, SAMPLES * sizeof(struct sample));
+}
+
 bool sample_is_near(const void *address) {
     return sample_find(address) != NULL;
 }

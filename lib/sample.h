@@ -31,6 +31,9 @@ bool sample_give(const void *address, void *const *frame, const void *site);
 /* The bytes of the live sample at address, or NO_BLOCK. */
 size_t sample_size(const void *address);
 
+/* Calls visit for the pool, or for what describes it, if there is one. */
+void sample_visit(void (*visit)(void *context, const void *base, size_t length), void *context, bool is_pool);
+
 /* Whether an address is in the pool. */
 bool sample_is_near(const void *address);
 

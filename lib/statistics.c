@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <string.h>
 
+#include "account/account.h"
 #include "arena/arena.h"
 #include "freehold.h"
 #include "interpose.h"
@@ -44,18 +45,77 @@
     DO(large_bytes)                                                                                          \
     DO(used_bytes)
 
-static uint64_t used_bytes(const struct counters *sum) {
+/* Those of struct fh_account, and of its records by class and by arena. */
+#define EACH_FIGURE(DO)                                                                                      \
+    DO(resident)                                                                                             \
+    DO(live)                                                                                                 \
+    DO(rounding)                                                                                             \
+    DO(cached)                                                                                               \
+    DO(in_flight)                                                                                            \
+    DO(partly_used)                                                                                          \
+    DO(free_units)                                                                                           \
+    DO(kept)                                                                                                 \
+    DO(quarantine)                                                                                           \
+    DO(samples)                                                                                              \
+    DO(metadata)                                                                                             \
+    DO(huge_page_swell)                                                                                      \
+    DO(allocated)                                                                                            \
+    DO(purged)                                                                                               \
+    DO(reserved)                                                                                             \
+    DO(superslabs)                                                                                           \
+    DO(regions)                                                                                              \
+    DO(arenas)                                                                                               \
+    DO(arenas_running)                                                                                       \
+    DO(orphan_slabs)                                                                                         \
+    DO(large_blocks)                                                                                         \
+    DO(large_bytes)                                                                                          \
+    DO(huge_blocks)                                                                                          \
+    DO(huge_bytes)
+
+#define EACH_CLASS_FIGURE(DO)                                                                                \
+    DO(block_size)                                                                                           \
+    DO(slabs)                                                                                                \
+    DO(slab_bytes)                                                                                           \
+    DO(blocks)                                                                                               \
+    DO(used)                                                                                                 \
+    DO(cached)                                                                                               \
+    DO(in_flight)                                                                                            \
+    DO(resident)                                                                                             \
+    DO(orphan_slabs)
+
+#define EACH_ARENA_FIGURE(DO)                                                                                \
+    DO(owned)                                                                                                \
+    DO(owned_free)                                                                                           \
+    DO(cached)                                                                                               \
+    DO(kept_runs)                                                                                            \
+    DO(outbox)                                                                                               \
+    DO(slabs)                                                                                                \
+    DO(refills)                                                                                              \
+    DO(remote_frees)                                                                                         \
+    DO(drains)                                                                                               \
+    DO(claims)                                                                                               \
+    DO(adoptions)
+
+/* Of blocks by class. */
+static uint64_t class_bytes(const _Atomic int64_t *blocks) {
     int64_t bytes = 0;
     for (unsigned class = 1; class < CLASSES; class ++)
-        bytes += sum->used[class] * (int64_t)size_class_bytes(class);
+        bytes += blocks[class] * (int64_t)size_class_bytes(class);
     return bytes < 0 ? 0 : (uint64_t)bytes;
+}
+
+static uint64_t cached_bytes(const struct counters *sum) {
+    uint64_t bytes = 0;
+    for (unsigned class = 1; class < CLASSES; class ++)
+        bytes += sum->cached[class] * size_class_bytes(class);
+    return bytes;
 }
 
 void fh_counters(struct fh_counts *counters) {
     struct counters sum;
-    uint64_t arenas;
+    uint64_t arenas, outboxes;
     memset(&sum, 0, sizeof sum);
-    arena_count(&sum, &arenas);
+    arena_count(&sum, &arenas, &outboxes);
     *counters = (struct fh_counts){
         .refills = sum.refills,
         .remote_frees = sum.remote_frees,
@@ -79,15 +139,101 @@ void fh_counters(struct fh_counts *counters) {
         .huge_bytes = huge_bytes(),
         .kept_bytes = region_loose_bytes() + recent_bytes(),
         .large_bytes = large_bytes() - sum.kept_runs,
-        .used_bytes = used_bytes(&sum),
+        .used_bytes = class_bytes(sum.used),
     };
+}
+
+/* An account of now; NULL with errno ENOMEM if there is no memory. */
+static struct account *account_take(void) {
+    int error = errno;
+    struct slice slice = slice_endless();
+    struct account *account = account_make(false);
+    if (account == NULL)
+        return NULL;
+    account_begin(account);
+    (void)account_walk(account, &slice);
+    errno = error;
+    return account;
+}
+
+int fh_stats(struct fh_account *to) {
+    struct account *account = account_take();
+    if (account == NULL)
+        return -1;
+    *to = account->sum;
+    account_free(account);
+    return 0;
+}
+
+static void put_classes(FILE *stream, const struct fh_live *image) {
+    const char *comma = "";
+    for (unsigned class = 1; class < CLASSES; class ++) {
+        const struct fh_class_stats *record = image_record(image, TABLE_CLASSES, class);
+        if (record->slabs == 0)
+            continue;
+        fprintf(stream, "%s\n{\"class\":%u", comma, class);
+#define FIGURE(name) fprintf(stream, ",\"%s\":%llu", #name, (unsigned long long)record->name);
+        EACH_CLASS_FIGURE(FIGURE)
+#undef FIGURE
+        fprintf(stream, "}");
+        comma = ",";
+    }
+}
+
+static void put_arenas(FILE *stream, const struct fh_live *image) {
+    static const char *const states[] = {"running", "exited", "frozen", "late"};
+    for (uint32_t i = 0; i < image->arenas.count; i++) {
+        const struct fh_arena_stats *record = image_record(image, TABLE_ARENAS, i);
+        fprintf(stream, "%s\n{\"thread_id\":%u,\"state\":\"%s\"", i == 0 ? "" : ",", record->thread_id,
+                states[record->state]);
+#define FIGURE(name) fprintf(stream, ",\"%s\":%llu", #name, (unsigned long long)record->name);
+        EACH_ARENA_FIGURE(FIGURE)
+#undef FIGURE
+        fprintf(stream, "}");
+    }
+}
+
+static void put_sums(FILE *stream, const struct fh_live *image) {
+    const struct fh_account *sum = image_record(image, TABLE_STATS, 0);
+    const struct fh_counts *counters = image_record(image, TABLE_COUNTERS, 0);
+    fprintf(stream, "\"stats\":{\"took_ns\":%llu", (unsigned long long)image->took_ns);
+#define FIGURE(name) fprintf(stream, ",\n\"%s\":%llu", #name, (unsigned long long)sum->name);
+    EACH_FIGURE(FIGURE)
+#undef FIGURE
+    fprintf(stream, "},\n\"counters\":{\"version\":1");
+#define FIGURE(name) fprintf(stream, ",\n\"%s\":%llu", #name, (unsigned long long)counters->name);
+    EACH_COUNTER(FIGURE)
+#undef FIGURE
+    fprintf(stream, "}");
+}
+
+int fh_stats_json(FILE *stream) {
+    struct account *account = account_take();
+    if (account == NULL)
+        return -1;
+    fprintf(stream, "{\"schema\":\"freehold-stats-1\",\"version\":\"%s\",\"process_id\":%u,\n", fh_version(),
+            account->image->process_id);
+    put_sums(stream, account->image);
+    fprintf(stream, ",\n\"classes\":[");
+    put_classes(stream, account->image);
+    fprintf(stream, "],\n\"arenas\":[");
+    put_arenas(stream, account->image);
+    int written = fprintf(stream, "]}\n");
+    account_free(account);
+    return written < 0 || ferror(stream) ? -1 : 0;
 }
 
 void fh_malloc_stats(void) {
     struct fh_counts counters;
+    struct fh_account sum;
     fh_counters(&counters);
 #define FIGURE(name) report_figure(#name, counters.name);
     EACH_COUNTER(FIGURE)
+#undef FIGURE
+    if (fh_stats(&sum) != 0)
+        return;
+#define FIGURE(name) report_figure(#name, sum.name);
+    EACH_FIGURE(FIGURE)
 #undef FIGURE
 }
 
@@ -96,10 +242,21 @@ static uint64_t granules(uint64_t bytes) {
     return (bytes + GRANULE - 1) / GRANULE;
 }
 
+/* The small blocks that the program has, without a walk: as fh_stats says of a quiet process. */
+static uint64_t live_bytes(void) {
+    struct counters sum;
+    uint64_t arenas, outboxes;
+    memset(&sum, 0, sizeof sum);
+    arena_count(&sum, &arenas, &outboxes);
+    uint64_t used = class_bytes(sum.used);
+    uint64_t freed = cached_bytes(&sum) + class_bytes(sum.queued) + outboxes + sum.quarantined;
+    return used > freed ? used - freed : 0;
+}
+
 struct mallinfo2 fh_mallinfo2(void) {
     struct fh_counts counters;
     fh_counters(&counters);
-    uint64_t used = counters.used_bytes + counters.large_bytes;
+    uint64_t used = live_bytes() + counters.large_bytes;
     return (struct mallinfo2){
         .arena = counters.superslab_bytes,
         .hblks = granules(counters.huge_bytes),
@@ -138,6 +295,17 @@ static void put_system(FILE *stream, size_t bytes) {
             bytes, (size_t)superslabs_most() * SUPERSLAB, bytes, bytes);
 }
 
+/* Where the memory is. */
+static void put_account(FILE *stream) {
+    struct fh_account sum;
+    if (fh_stats(&sum) != 0)
+        return;
+#define FIGURE(name)                                                                                         \
+    fprintf(stream, "<memory name=\"%s\" value=\"%llu\"/>\n", #name, (unsigned long long)sum.name);
+    EACH_FIGURE(FIGURE)
+#undef FIGURE
+}
+
 int fh_malloc_info(int options, FILE *stream) {
     struct fh_counts counters;
     if (options != 0)
@@ -160,6 +328,7 @@ int fh_malloc_info(int options, FILE *stream) {
     fprintf(stream, "<counter name=\"%s\" value=\"%llu\"/>\n", #name, (unsigned long long)counters.name);
     EACH_COUNTER(FIGURE)
 #undef FIGURE
+    put_account(stream);
     return fprintf(stream, "</freehold>\n</malloc>\n") < 0 ? -1 : 0;
 }
 

@@ -108,6 +108,13 @@
 #define PRESSED_SHARE  8u            /* near the limit it is one part in so many */
 #define GRACE_TRIES    20u           /* milliseconds that who needs memory waits for a grace period */
 
+/* The account: records that its tables have room for. */
+#define ACCOUNT_ARENAS     4096u
+#define ACCOUNT_REGIONS    1024u
+#define ACCOUNT_HUGE       4096u
+#define ACCOUNT_SUPERSLABS 65536u
+#define ACCOUNT_PARTS      64u
+
 /* The pass of key destructors that ends an arena; see thread_exit. A sanitizer needs the last for itself. */
 #define EXIT_PASS 3u
 

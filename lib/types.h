@@ -36,7 +36,8 @@
  *   slab's life  constant from slab_make until the units are given back; run's life: from large_take
  *   owner only   read and written by the thread whose arena owns it, nobody else, for no purpose
  *   atomic       any thread; the comment says which orders matter, and the partner
- *   counter      written by the owner only, relaxed; read by anybody who sums up
+ *   counter      written by the owner only, relaxed, who may read it plainly; read by anybody who sums up,
+ *                relaxed
  *   LOCK         under the named mutex
  *   thread only  in thread-local storage
  */
@@ -118,7 +119,7 @@ struct slab {
     ck_stack_entry_t inbox_link; /* whoever set posted, until the sweeper has taken it */
 
     struct block *free __attribute__((aligned(64))); /* owner only: the free list */
-    uint32_t used;                /* owner only: carved blocks that are not in the free list */
+    uint32_t used;                /* counter: carved blocks that are not in the free list; by slab_set_used */
     uint32_t carved;              /* owner only: blocks that have ever been handed out, from the start */
     struct slab *next, *prev;     /* owner only, or the orphans' lock while place is PLACE_ORPHANS: the list
                                      of available slabs, or of orphans */
@@ -167,6 +168,7 @@ struct region {
     uint64_t dirty[REGION_WORDS]; /* a bit per granule that is free and has dirty units */
     uint64_t dense[REGION_WORDS]; /* a bit per granule for which huge pages were asked */
     struct region *next, *prev;   /* of the regions that are wholly free and clean */
+    struct region *listed;        /* the next of all that are reserved */
     struct granule granules[REGION_GRANULES];
 };
 
@@ -237,8 +239,11 @@ enum arena_state { ARENA_RUNNING, ARENA_EXITED, ARENA_FROZEN };
 struct counters {
     _Atomic uint64_t refills, remote_frees, pushes, posts, drains, claims, adoptions, orphans, slabs_taken,
         slabs_freed, starts;
-    _Atomic uint64_t kept_runs;    /* bytes of runs in its thread's cache */
-    _Atomic int64_t used[CLASSES]; /* blocks not in a free list, by class; a drain may be another arena's */
+    _Atomic uint64_t kept_runs;      /* bytes of runs in its thread's cache */
+    _Atomic int64_t used[CLASSES];   /* blocks not in a free list, by class; a drain may be another arena's */
+    _Atomic int64_t queued[CLASSES]; /* blocks in remote queues, likewise */
+    _Atomic uint32_t cached[CLASSES]; /* blocks in the caches when the last slow path of the class ended */
+    _Atomic uint64_t quarantined;     /* bytes */
 };
 
 /* An arena's word for grace periods. */
@@ -277,8 +282,8 @@ struct arena {
     uint64_t emptied;      /* owner only: bytes of slabs that have become empty since it last did */
     struct outbox *outbox; /* owner only: NULL until it is needed */
     uint32_t outbox_count; /* owner only: blocks in it */
-    int32_t outbox_room;   /* owner only: what it still takes, see outbox_costs */
-    int32_t outbox_size;   /* owner only: what it takes if it is empty */
+    int32_t outbox_room;   /* counter: what it still takes, see outbox_costs */
+    int32_t outbox_size;   /* counter: what it takes if it is empty */
     struct quarantine *quarantine; /* owner only: NULL until it is needed */
     uint32_t hand;                 /* owner only: the class that gives up cache next */
     uint64_t quotas;               /* owner only: bytes, the sum of the classes' quotas */
@@ -296,6 +301,7 @@ struct arena {
     ck_stack_t inbox __attribute__((aligned(64))); /* atomic: push by anybody, taken whole by anybody */
     _Atomic uint32_t state;                        /* atomic: enum arena_state */
     _Atomic uint32_t thread_id; /* atomic: the kernel's number of its thread, for messages */
+    uint32_t index;             /* constant: how many were made before it */
     struct arena *next_free;    /* arenas_lock */
     struct arena *next;         /* constant: all arenas ever made */
 } __attribute__((aligned(64)));

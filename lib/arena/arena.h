@@ -53,8 +53,11 @@ void arena_release_quarantine(struct arena *arena);
 /* Looks at what the calling thread has freed to others: the process ends. */
 void arena_finish(void);
 
-/* Adds the counters of all arenas to *sum and counts the arenas. */
-void arena_count(struct counters *sum, uint64_t *arenas);
+/* Counts what the calling thread keeps, for others to see. */
+void arena_settle(void);
+
+/* Adds the counters of all arenas to *sum and counts the arenas, and the bytes in their outboxes. */
+void arena_count(struct counters *sum, uint64_t *arenas, uint64_t *outboxes);
 
 /* Checks the invariants of the calling thread's arena. */
 void arena_check(void);

@@ -2,6 +2,7 @@
 #include "arenas.h"
 
 #include "../lock.h"
+#include "../remote/outbox.h"
 #include "../remote/queue.h"
 #include "../superslab/metadata.h"
 #include "../superslab/rcu.h"
@@ -32,6 +33,7 @@ static struct arena *make(void) {
         return NULL;
     rcu_reader_add(&arena->reader);
     arena->next = atomic_load_explicit(&all, memory_order_relaxed);
+    arena->index = arena->next->index + 1;
     /* Release; partner: arenas_first. */
     atomic_store_explicit(&all, arena, memory_order_release);
     return arena;
@@ -75,12 +77,17 @@ void arenas_freeze_others(const struct arena *own) {
 #define SUM(field)                                                                                           \
     counter_add(&sum->field, atomic_load_explicit(&arena->counters.field, memory_order_relaxed))
 
-void arena_count(struct counters *sum, uint64_t *arenas) {
-    *arenas = 0;
+void arena_settle(void) {
     if (thread.own != NULL && arena_has_cache(thread.own)) {
         cache_settle_all();
+        cache_count_all();
         runs_settle();
     }
+}
+
+void arena_count(struct counters *sum, uint64_t *arenas, uint64_t *outboxes) {
+    *arenas = *outboxes = 0;
+    arena_settle();
     for (const struct arena *arena = arenas_first(); arena != NULL; arena = arena->next, ++*arenas) {
         SUM(refills);
         SUM(remote_frees);
@@ -94,7 +101,12 @@ void arena_count(struct counters *sum, uint64_t *arenas) {
         SUM(slabs_freed);
         SUM(starts);
         SUM(kept_runs);
-        for (unsigned class = 1; class < CLASSES; class ++)
+        SUM(quarantined);
+        for (unsigned class = 1; class < CLASSES; class ++) {
             SUM(used[class]);
+            SUM(queued[class]);
+            SUM(cached[class]);
+        }
+        *outboxes += outbox_bytes(arena);
     }
 }

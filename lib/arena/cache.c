@@ -28,8 +28,14 @@ static void room_renew(unsigned class) {
     thread.room[class].left = thread.room[class].quota;
 }
 
+/* For others to see. */
+static void set_cached(unsigned class, uint32_t blocks) {
+    atomic_store_explicit(&thread.arena->counters.cached[class], blocks, memory_order_relaxed);
+}
+
 void cache_fill(unsigned class, struct chain chain) {
     thread.cache[class] = chain.first;
+    set_cached(class, chain.count);
     room_renew(class);
     thread.arena->held[class] = chain.count + (uint32_t)thread.room[class].quota;
 }
@@ -78,6 +84,7 @@ static void flush_class(struct arena *arena, unsigned class) {
     thread.cache[class] = thread.own->spare[class] = NULL;
     thread.room[class].left = 0;
     arena->held[class] = 0;
+    set_cached(class, 0);
     set_quota(arena, class, 0);
     flush_blocks(arena, class, cached);
     flush_blocks(arena, class, spare);
@@ -155,6 +162,11 @@ static uint32_t length_of(const struct block *block) {
     return length;
 }
 
+void cache_count_all(void) {
+    for (unsigned class = 1; class < CLASSES; class ++)
+        set_cached(class, length_of(thread.cache[class]) + length_of(thread.own->spare[class]));
+}
+
 /* More frees than refills are a demand, too: else a class that is freed as often as allocated would come here
  * again and again. What the cache holds is counted when it may be too much, and goes home if it is. */
 void cache_set_aside(unsigned class) {
@@ -171,5 +183,6 @@ void cache_set_aside(unsigned class) {
     thread.own->spare[class] = cached;
     thread.cache[class] = NULL;
     room_renew(class);
+    set_cached(class, arena->held[class]);
     arena->held[class] += quota;
 }

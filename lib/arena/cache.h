@@ -40,6 +40,9 @@ void cache_set_aside(unsigned class);
 void cache_settle(unsigned class);
 void cache_settle_all(void);
 
+/* Counts what is cached, for others to see. */
+void cache_count_all(void);
+
 /* Returns every cached block to its slab, or to the outbox. */
 void cache_flush(void);
 

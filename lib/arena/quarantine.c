@@ -18,6 +18,12 @@ struct quarantine {
 
 static struct pool pool = {.size = sizeof(struct quarantine)};
 
+/* Its bytes, for others to see as well. */
+static void set_bytes(struct arena *arena, uint64_t bytes) {
+    arena->quarantine->bytes = bytes;
+    atomic_store_explicit(&arena->counters.quarantined, bytes, memory_order_relaxed);
+}
+
 bool quarantine_add(struct arena *arena, struct block *block, size_t block_size) {
     if (config.quarantine == 0)
         return false;
@@ -27,7 +33,7 @@ bool quarantine_add(struct arena *arena, struct block *block, size_t block_size)
     if (quarantine == NULL)
         return false;
     quarantine->blocks[(quarantine->first + quarantine->count++) % QUARANTINE_BLOCKS] = block;
-    quarantine->bytes += block_size;
+    set_bytes(arena, quarantine->bytes + block_size);
     return true;
 }
 
@@ -40,6 +46,6 @@ struct block *quarantine_next(struct arena *arena, bool all) {
     struct block *block = quarantine->blocks[quarantine->first];
     quarantine->first = (quarantine->first + 1) % QUARANTINE_BLOCKS;
     quarantine->count--;
-    quarantine->bytes -= entry_slab(registry_entry(block))->block_size;
+    set_bytes(arena, quarantine->bytes - entry_slab(registry_entry(block))->block_size);
     return block;
 }

@@ -18,6 +18,7 @@ static void push(struct arena *arena, const struct outbox_group *group) {
     uint16_t second = offset_of(slab, group->count > 1 ? group->first->next : group->first);
     *batch_of(slab, group->first) = (struct batch){second, offset_of(slab, group->last), group->count};
     counter_add(&arena->counters.pushes, 1);
+    counter_add(&arena->counters.queued[slab->class], group->count);
     queue_push_mp(slab, group->first);
     /* Between our push and our look at the owner; partners: the fences in slab_claim and release_all. */
     fence_atomic_load();
@@ -156,7 +157,7 @@ void outbox_flush(struct arena *arena) {
     if (count == 0)
         return;
     arena->outbox_count = 0;
-    arena->outbox_room = arena->outbox_size;
+    outbox_set_room(arena, arena->outbox_size);
     prefetch(arena->outbox->blocks, count);
     struct outbox_groups *all = pool_take(&outbox_groups);
     if (all != NULL) {
@@ -194,7 +195,8 @@ bool outbox_make_room(struct arena *arena, uint64_t share) {
     if (arena->outbox == NULL)
         return false;
     uint32_t most = arena->outbox->places * PLACE_BYTES;
-    arena->outbox_size = arena->outbox_room = (int32_t)(size < most ? size : most);
+    __atomic_store_n(&arena->outbox_size, (int32_t)(size < most ? size : most), __ATOMIC_RELAXED);
+    outbox_set_room(arena, arena->outbox_size);
     return true;
 }
 

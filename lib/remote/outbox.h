@@ -17,13 +17,26 @@ extern __attribute__((visibility("hidden"))) const int32_t outbox_costs[CLASSES]
 /* Where those who push group the blocks: as many as ever pushed at one time. */
 extern struct pool outbox_groups;
 
+/* For others to see. */
+static inline void outbox_set_room(struct arena *arena, int32_t room) {
+    __atomic_store_n(&arena->outbox_room, room, __ATOMIC_RELAXED);
+}
+
+/* What any arena has in its outbox, in bytes: at most, for a small block counts as its share of the places.
+ */
+static inline uint64_t outbox_bytes(const struct arena *arena) {
+    int32_t size = __atomic_load_n(&arena->outbox_size, __ATOMIC_RELAXED);
+    int32_t room = __atomic_load_n(&arena->outbox_room, __ATOMIC_RELAXED);
+    return size > room ? (uint64_t)(size - room) : 0;
+}
+
 /* A remote free: block is of a slab of that class, which arena does not own. false, with nothing done, if
  * there is no room. */
 static inline bool outbox_add(struct arena *arena, uintptr_t class, void *block) {
     int32_t room = arena->outbox_room - outbox_costs[class];
     if (unlikely(room < 0))
         return false;
-    arena->outbox_room = room;
+    outbox_set_room(arena, room);
     arena->outbox->blocks[arena->outbox_count++] = block;
     return true;
 }

@@ -64,7 +64,7 @@ static void splice(struct slab *slab, struct block *first, struct batch batch) {
         filling_mend(first, slab->block_size);
     last->next = slab->free;
     slab->free = first;
-    slab->used -= batch.count;
+    slab_set_used(slab, slab->used - batch.count);
 }
 
 /* Whether a block's link may lead to a carved block of the slab, as far as its address tells. */
@@ -107,5 +107,6 @@ uint32_t queue_drain_owned(struct arena *arena, struct slab *slab) {
     }
     counter_add(&arena->counters.drains, 1);
     counter_add(&arena->counters.used[slab->class], -(int64_t)drained);
+    counter_add(&arena->counters.queued[slab->class], -(int64_t)drained);
     return drained;
 }

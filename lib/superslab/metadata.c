@@ -17,6 +17,13 @@ static struct {
     char *reserve;
 } chunk;
 
+/* At the beginning of each chunk that has been begun: a line. */
+struct beginning {
+    struct beginning *before; /* constant */
+};
+
+static _Atomic(struct beginning *) last; /* grows under metadata_lock. Release; partner: metadata_visit */
+
 /* The first one and the one in reserve are one mapping: a process has few at start. */
 static char *chunk_take(void) {
     static bool is_started;
@@ -32,16 +39,28 @@ static char *chunk_take(void) {
     return taken;
 }
 
+static void chunk_begin(char *fresh) {
+    struct beginning *beginning = (struct beginning *)fresh;
+    beginning->before = atomic_load_explicit(&last, memory_order_relaxed);
+    atomic_store_explicit(&last, beginning, memory_order_release);
+    chunk.rest = fresh + LINE;
+    chunk.left = CHUNK - LINE;
+}
+
+void metadata_visit(void (*visit)(void *context, const void *base, size_t length), void *context) {
+    for (const struct beginning *at = atomic_load_explicit(&last, memory_order_acquire); at != NULL;
+         at = at->before)
+        visit(context, at, CHUNK);
+}
+
 void *metadata_take(size_t size) {
     void *taken = NULL;
     size = (size + LINE - 1) & ~(LINE - 1);
     lock_take(&metadata_lock);
     if (size > chunk.left) {
         char *fresh = chunk_take();
-        if (fresh != NULL) {
-            chunk.rest = fresh;
-            chunk.left = CHUNK;
-        }
+        if (fresh != NULL)
+            chunk_begin(fresh);
     }
     if (size <= chunk.left) {
         taken = chunk.rest;

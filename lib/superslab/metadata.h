@@ -12,4 +12,7 @@ extern pthread_mutex_t metadata_lock;
 /* size zeroed bytes, aligned to a cache line; NULL if there is no memory. */
 void *metadata_take(size_t size);
 
+/* Calls visit for each mapping that it comes from. They stay for ever. */
+void metadata_visit(void (*visit)(void *context, const void *base, size_t length), void *context);
+
 #endif

@@ -78,6 +78,13 @@ static unsigned count(void) {
     return count;
 }
 
+bool recent_has(const struct huge *huge) {
+    for (unsigned i = 0; i < RECENT_BLOCKS; i++)
+        if (atomic_load_explicit(&recent.blocks[i], memory_order_relaxed) == huge)
+            return true;
+    return false;
+}
+
 bool recent_is_pending(void) {
     return count() != 0;
 }

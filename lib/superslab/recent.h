@@ -17,6 +17,9 @@ struct huge *recent_take(size_t length);
 /* Gives back all of them. */
 void recent_flush(void);
 
+/* Whether a block is among them now. */
+bool recent_has(const struct huge *huge);
+
 /* Whether there is one; bytes that are kept, about. */
 bool recent_is_pending(void);
 uint64_t recent_bytes(void);

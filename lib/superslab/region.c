@@ -183,3 +183,36 @@ uint64_t region_reserved_bytes(void) {
 uint64_t regions_now(void) {
     return read_under_lock(&reservations.regions);
 }
+
+static void view_take(struct region_view *view, const struct region *region) {
+    view->base = region->base;
+    view->first = region->first;
+    for (unsigned i = region->first; i < REGION_GRANULES; i++) {
+        const struct granule *granule = &region->granules[i];
+        view->granules[i].dirty = granule->dirty;
+        view->granules[i].used = granule->used;
+        view->granules[i].state = granule->state;
+    }
+}
+
+bool region_next(const char *above, struct region_view *view) {
+    const struct region *next = NULL;
+    lock_take(&regions_lock);
+    for (const struct region *region = reservations.all; region != NULL; region = region->listed)
+        if (region->base > above && (next == NULL || region->base < next->base))
+            next = region;
+    if (next != NULL)
+        view_take(view, next);
+    lock_give(&regions_lock);
+    return next != NULL;
+}
+
+bool region_contains(const char *address) {
+    bool contains = false;
+    lock_take(&regions_lock);
+    for (const struct region *region = reservations.all; region != NULL; region = region->listed)
+        contains |= (size_t)(address - region->base) < REGION_GRANULES * GRANULE &&
+                    (size_t)(address - region->base) >= region->first * GRANULE;
+    lock_give(&regions_lock);
+    return contains;
+}

@@ -45,6 +45,22 @@ uint64_t region_used_bytes(void);
 uint64_t region_loose_bytes(void);
 uint64_t region_reserved_bytes(void);
 
+/* What a region was at some moment. */
+struct region_view {
+    const char *base; /* where granule 0 is, or would be */
+    unsigned first;   /* granules from this one on are reserved */
+    struct {
+        uint64_t dirty, used; /* a bit per unit, as in struct granule */
+        uint8_t state;        /* an enum granule_state */
+    } granules[REGION_GRANULES];
+};
+
+/* The region with the least base above the address; false if there is none. */
+bool region_next(const char *above, struct region_view *view);
+
+/* Whether an address is in a region. */
+bool region_contains(const char *address);
+
 /* Regions reserved now. */
 uint64_t regions_now(void);
 

@@ -18,6 +18,12 @@ struct slab *registry_find(const void *address) {
     return atomic_load_explicit(&entry.leaf->slabs[entry.index], memory_order_acquire);
 }
 
+struct leaf *registry_leaf(unsigned number) {
+    /* Acquire; partner: registry_prepare. */
+    uintptr_t distance = __atomic_load_n(&registry.root[number], __ATOMIC_ACQUIRE);
+    return distance == 0 ? NULL : (struct leaf *)((uintptr_t)&registry.empty + distance);
+}
+
 static struct leaf *leaf_make(void) {
     struct leaf *leaf = os_map(sizeof *leaf);
     for (unsigned class = 1; leaf != NULL && class < CLASSES; class ++)

@@ -87,6 +87,9 @@ static inline bool unit_is_same(const void *block, const void *other) {
 /* The slab of an address of which nothing is known, or NULL. */
 struct slab *registry_find(const void *address);
 
+/* The leaf of the number-th address range of 4 GiB, or NULL. */
+struct leaf *registry_leaf(unsigned number);
+
 /* Makes the leaves for length bytes at base; false if there is no memory. */
 bool registry_prepare(const char *base, size_t length);
 

@@ -54,6 +54,20 @@ static void region_grow(struct region *region, unsigned count) {
     stretch_add(region, start, length);
 }
 
+static void list_add(struct region *region) {
+    region->listed = reservations.all;
+    reservations.all = region;
+    reservations.regions++;
+}
+
+static void list_remove(const struct region *region) {
+    struct region **link = &reservations.all;
+    while (*link != region)
+        link = &(*link)->listed;
+    *link = region->listed;
+    reservations.regions--;
+}
+
 /* A region that ends at an address, without granules. */
 static struct region *region_make(char *end) {
     struct region *region = pool_take(&pool);
@@ -64,7 +78,7 @@ static struct region *region_make(char *end) {
     region->left = 0;
     for (unsigned i = 0; i < REGION_WORDS; i++)
         region->free[i] = region->dirty[i] = region->dense[i] = 0;
-    reservations.regions++;
+    list_add(region);
     return region;
 }
 
@@ -73,7 +87,7 @@ void region_hide(struct region *region) {
     stretch_remove(&region->granules[region->first]);
     reservations.granules -= count;
     granule_figures.left -= count;
-    reservations.regions--;
+    list_remove(region);
     if (reservations.youngest == region)
         reservations.youngest = NULL;
 }
@@ -82,7 +96,7 @@ void region_show(struct region *region) {
     unsigned count = REGION_GRANULES - region->first;
     reservations.granules += count;
     granule_figures.left += count;
-    reservations.regions++;
+    list_add(region);
     stretch_add(region, region->first, count);
 }
 

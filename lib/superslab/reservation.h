@@ -8,6 +8,7 @@
 
 /* All of it regions_lock. */
 struct reservations {
+    struct region *all;      /* linked by listed, but for those that are hidden */
     struct region *youngest; /* the last one that was made, or has grown */
     uint64_t granules;       /* of all regions */
     uint64_t regions;

@@ -16,9 +16,9 @@
 /* Slabs start at different cache lines, so that the first blocks of many slabs do not fight for the same
  * sets. The offset keeps the alignment that the block size has by itself. At guard level 2 it leaves room for
  * an edge. */
-static size_t start_offset(const struct slab *slab, size_t block_size) {
+size_t slab_offset(unsigned unit, size_t block_size) {
     size_t alignment = block_size & -block_size, step = alignment < COLOR_STEP ? COLOR_STEP : alignment;
-    size_t color = block_size > COLOR_MAX ? 0 : slab->unit * step % COLOR_MAX;
+    size_t color = block_size > COLOR_MAX ? 0 : unit * step % COLOR_MAX;
     return unlikely(config.guard >= 2) ? color + alignment : color;
 }
 
@@ -29,14 +29,15 @@ struct slab *slab_make(struct arena *owner, unsigned class) {
     if (slab == NULL)
         return NULL;
     char *base = unit_address(slab);
-    size_t offset = start_offset(slab, bytes);
+    size_t offset = slab_offset(slab->unit, bytes);
     slab->start = base + offset;
     slab->block_size = (uint32_t)bytes;
     slab->capacity = (uint32_t)((units * UNIT - offset) / bytes);
     slab->class = (uint8_t) class;
     slab->units = (uint8_t)units;
     slab->free = NULL;
-    slab->used = slab->carved = 0;
+    slab->carved = 0;
+    slab_set_used(slab, 0);
     if (unlikely(config.guard >= 2))
         filling_edge(slab->start);
     slab->place = PLACE_NONE;
@@ -92,7 +93,7 @@ static struct chain carve(struct slab *slab, uint32_t count) {
     *(struct block *)block = (struct block){NULL, mark};
     bool was_touched = is_touched(slab);
     slab->carved += count;
-    slab->used += count;
+    slab_set_used(slab, slab->used + count);
     registry_carve(slab, slab->carved);
     if (!was_touched && is_touched(slab))
         touched_add(touched_of(slab));
@@ -148,7 +149,7 @@ static struct chain split(struct slab *slab, uint32_t count) {
     }
     check_link(slab, last);
     slab->free = last->next;
-    slab->used += count;
+    slab_set_used(slab, slab->used + count);
     last->next = NULL;
     return (struct chain){first, last, count};
 }
@@ -180,7 +181,7 @@ struct chain slab_take(struct slab *slab, uint32_t wanted, uint32_t most) {
         check_link(slab, all.first);
         check_link(slab, all.first->next);
         slab->free = NULL;
-        slab->used = slab->carved;
+        slab_set_used(slab, slab->carved);
         return all;
     }
     uint32_t count = carve_count(slab, wanted);

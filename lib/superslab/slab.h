@@ -13,6 +13,9 @@ struct chain {
     uint32_t count;
 };
 
+/* Where the first block of a slab of a class is, in bytes from the start of its unit. */
+size_t slab_offset(unsigned unit, size_t block_size);
+
 /* A new slab of a class, owned by owner, with all blocks uncarved; NULL if there is no memory. */
 struct slab *slab_make(struct arena *owner, unsigned class);
 
@@ -25,20 +28,27 @@ void slab_give_units(struct slab *slab);
  * if there is none. The chain is empty if the slab is full. */
 struct chain slab_take(struct slab *slab, uint32_t wanted, uint32_t most);
 
+/* Of a slab of mine: how many of its blocks are in use, for others to see. */
+static inline void slab_set_used(struct slab *slab, uint32_t used) {
+    __atomic_store_n(&slab->used, used, __ATOMIC_RELAXED);
+}
+
 /* Puts a block on the free list. Says whether the slab belongs in another list now: it was full, or has
  * become empty. */
 static inline bool slab_push(struct slab *slab, struct block *block) {
     struct block *free = slab->free;
     block->next = free;
     slab->free = block;
-    return --slab->used == 0 || (free == NULL && slab->place == PLACE_FULL);
+    uint32_t used = slab->used - 1;
+    slab_set_used(slab, used);
+    return used == 0 || (free == NULL && slab->place == PLACE_FULL);
 }
 
 /* Puts a chain on the free list. */
 static inline void slab_push_chain(struct slab *slab, struct chain chain) {
     chain.last->next = slab->free;
     slab->free = chain.first;
-    slab->used -= chain.count;
+    slab_set_used(slab, slab->used - chain.count);
 }
 
 static inline bool slab_has_blocks(const struct slab *slab) {
