@@ -63,7 +63,7 @@ $(BUILD)/packages: scripts/setup
 	@scripts/setup build
 	@touch $@
 
--include stress/build.mk test/build.mk tsan/build.mk scripts/build.mk
+-include stress/build.mk test/build.mk tsan/build.mk scripts/build.mk tools/build.mk
 
 .PHONY: demo check install uninstall clean format
 demo: | packages

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of the command share. Each is a file of unittest cases, and begins with `import harness`."""
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+TOOL = os.path.join(ROOT, "tools", "freehold")
+COMMAND = os.path.join(TOOL, "freehold")
+LIBRARY = os.path.join(ROOT, "build", "libfreehold.so")
+sys.dont_write_bytecode = True
+sys.path.insert(0, TOOL)
+
+
+def environment(**changes):
+    """Without what the caller's shell would change, and with CHANGES."""
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith("FREEHOLD_") and name not in ("LD_PRELOAD", "NO_COLOR")}
+    return {**kept, **changes}
+
+
+def freehold(*arguments, command=COMMAND, **more):
+    """The finished process of `freehold ARGUMENT...`."""
+    more.setdefault("env", environment())
+    return subprocess.run([command, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=100, check=False, **more)
+
+
+def needs(*programs):
+    """A decorator: the test is left out, and says so, where a program is missing."""
+    missing = [name for name in programs if not shutil.which(name)]
+    return unittest.skipIf(missing, f"{' '.join(missing)} is missing")
+
+
+class Case(unittest.TestCase):
+    maxDiff = None
+
+    def passes(self, *arguments, **more):
+        """What `freehold ARGUMENT...` prints; it fails the test if it does not end well, or says anything else."""
+        process = freehold(*arguments, **more)
+        self.assertEqual(0, process.returncode, process.stderr)
+        self.assertEqual("", process.stderr)
+        return process.stdout
+
+    def refuses(self, status, words, *arguments, **more):
+        """It ends with STATUS and one line that has WORDS."""
+        process = freehold(*arguments, **more)
+        self.assertEqual(status, process.returncode, process.stderr)
+        self.assertIn(words, process.stderr)
+        self.assertNotIn("Traceback", process.stderr)
+        self.assertEqual("", process.stdout)
+
+
+def main():
+    """Runs the cases of the calling file. A file whose every case is left out is one that the machine lacks
+    something for: status 77."""
+    program = unittest.main(exit=False, verbosity=2)
+    result = program.result
+    if not result.wasSuccessful():
+        sys.exit(1)
+    if result.skipped and len(result.skipped) == result.testsRun:
+        print(result.skipped[0][1])
+        sys.exit(77)

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+"""What can go wrong, and the exit status that says so. The manual page has the same table."""
+
+OTHER = 1  # the system refused something
+USAGE = 2
+# Those of `run`, as env and timeout have them; everything else is the command's own.
+RUN_FAILED = 125
+RUN_DENIED = 126
+RUN_UNKNOWN = 127
+
+
+class Failure(Exception):
+    """Ends the command with one line on standard error, and a status."""
+
+    def __init__(self, message, status=OTHER):
+        super().__init__(message)
+        self.status = status

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""Runs a command on Freehold, and says at its end what it used."""
+import argparse
+import json
+import os
+import resource
+import signal
+import sys
+import time
+
+import amount
+import colour
+import library
+from failure import RUN_DENIED, RUN_FAILED, Failure
+
+DESCRIPTION = """Preloads the library into COMMAND and all that it starts, with the options given, passes its exit
+status on, and reports on standard error what it used."""
+EPILOG = """exit status: that of COMMAND; 128 and the number of the signal that ended it; 125 if it could not be tried,
+126 if it may not be run, 127 if there is none."""
+
+
+def arguments(parser):
+    parser.usage = "freehold run [OPTION...] -- COMMAND [ARGUMENT...]"
+    parser.add_argument("--guard", type=int, metavar="LEVEL", help="FREEHOLD_GUARD: 2 checks every call")
+    parser.add_argument("--sample", type=int, metavar="N", help="FREEHOLD_SAMPLE: one block in N between guard pages")
+    parser.add_argument("--limit", metavar="SIZE", help="FREEHOLD_LIMIT: in MiB, or as 512M or 2G; beyond it, ENOMEM")
+    parser.add_argument("--decay", type=int, metavar="MS", help="FREEHOLD_DECAY: how long free memory is kept")
+    parser.add_argument("--live", action="store_true",
+                        help="FREEHOLD_LIVE: a page that stat, top, map, doctor and export read")
+    parser.add_argument("--stats", action="store_true", help="FREEHOLD_STATS: the library prints its counters at the end")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER",
+                        help="any other option of freehold(3), as keep_superslabs=0")
+    parser.add_argument("--library", metavar="FILE", help="the library, if it is not to be looked for")
+    parser.add_argument("--report", metavar="FILE", help="where the report goes, instead of standard error")
+    parser.add_argument("--quiet", action="store_true", help="no report")
+    parser.add_argument("--json", action="store_true", help="the report as JSON")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+
+def variables(given):
+    """The environment variables that the options stand for."""
+    found = {}
+    for name in ("guard", "sample", "decay"):
+        value = getattr(given, name)
+        if value is not None:
+            found[name] = str(value)
+    if given.limit is not None:
+        try:
+            found["limit"] = str(amount.mebibytes(given.limit))
+        except ValueError as wrong:
+            raise Failure(f"--limit: {wrong}", RUN_FAILED) from wrong
+    for name in ("live", "stats"):
+        if getattr(given, name):
+            found[name] = "1"
+    for assignment in given.set:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name.isidentifier() or not value.isdigit():
+            raise Failure(f"--set {assignment}: NAME=NUMBER is wanted, as keep_superslabs=0", RUN_FAILED)
+        found[name.lower()] = value
+    return {f"FREEHOLD_{name.upper()}": value for name, value in found.items()}
+
+
+def start(path, command, environment):
+    """The command's process. It has default signals, as if a shell had started it."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        os.execve(path, command, environment)
+    except OSError as error:
+        print(f"freehold: {command[0]}: {error.strerror}", file=sys.stderr, flush=True)
+    finally:
+        os._exit(RUN_DENIED)
+
+
+def wait(child):
+    """Status and use of the command. The terminal's signals reach it by themselves; what ends this process is passed
+    on."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, lambda caught, _: os.kill(child, caught))
+    _, status, usage = os.wait4(child, 0)
+    return os.waitstatus_to_exitcode(status), usage
+
+
+def account(command, path, chosen, seconds, status, usage):
+    """What is reported. A process begins with its maker's peak, so one that is no higher says nothing."""
+    peak = usage.ru_maxrss * 1024
+    floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"schema": "freehold-run-1", "command": command, "library": path, "options": chosen, "exit_status": status,
+            "seconds": round(seconds, 3), "user_seconds": round(usage.ru_utime, 3),
+            "system_seconds": round(usage.ru_stime, 3), "peak_resident_bytes": peak,
+            "peak_is_bound": peak <= floor, "minor_faults": usage.ru_minflt, "major_faults": usage.ru_majflt}
+
+
+def sentences(report):
+    status = report["exit_status"]
+    end = f"exit status {status}" if status >= 0 else f"ended by {signal.Signals(-status).name}"
+    yield colour.paint(f"freehold: {report['command'][0]}: {end}, after {report['seconds']:.2f} s", "bold", sys.stderr)
+    most = "at most " if report["peak_is_bound"] else ""
+    yield f"  processor time  {report['user_seconds']:.2f} s user, {report['system_seconds']:.2f} s system"
+    yield f"  peak resident   {most}{amount.text(report['peak_resident_bytes'])}"
+    yield f"  page faults     {amount.number(report['minor_faults'])}, from disk {amount.number(report['major_faults'])}"
+    chosen = " ".join(f"{name}={value}" for name, value in report["options"].items())
+    yield f"  run with        {report['library']}{' ' if chosen else ''}{chosen}"
+
+
+def tell(report, given):
+    if given.quiet:
+        return
+    text = json.dumps(report) if given.json else "\n".join(sentences(report))
+    if given.report:
+        with open(given.report, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+    else:
+        print(text, file=sys.stderr)
+
+
+def main(given):
+    command = given.command[1:] if given.command[:1] == ["--"] else given.command
+    if not command:
+        raise Failure("run: no command; as in: freehold run -- redis-server", RUN_FAILED)
+    chosen = variables(given)
+    preload = library.find(given.library)
+    path = library.program(command[0])
+    reason = library.why_not(path)
+    if reason:
+        print(f"freehold: {path} {reason}: the preload does nothing there", file=sys.stderr)
+    others = [entry for entry in os.environ.get("LD_PRELOAD", "").split(":") if entry]
+    environment = {**os.environ, **chosen, "LD_PRELOAD": ":".join([preload, *others])}
+    begin = time.monotonic()
+    status, usage = wait(start(path, command, environment))
+    tell(account(command, preload, chosen, time.monotonic() - begin, status, usage), given)
+    return status if status >= 0 else 128 - status
