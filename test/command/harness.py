@@ -2,6 +2,7 @@
 """What the tests of the command share. Each is a file of unittest cases, and begins with `import harness`."""
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import unittest
@@ -24,7 +25,9 @@ def environment(**changes):
 def freehold(*arguments, command=COMMAND, **more):
     """The finished process of `freehold ARGUMENT...`."""
     more.setdefault("env", environment())
-    return subprocess.run([command, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    if "input" not in more:
+        more["stdin"] = subprocess.DEVNULL
+    return subprocess.run([command, *map(str, arguments)], capture_output=True, text=True,
                           timeout=100, check=False, **more)
 
 
@@ -51,6 +54,20 @@ class Case(unittest.TestCase):
         self.assertIn(words, process.stderr)
         self.assertNotIn("Traceback", process.stderr)
         self.assertEqual("", process.stdout)
+
+
+def render(picture, folder):
+    """Has the picture drawn by librsvg, which must not complain. Returns the width and height."""
+    source, target = os.path.join(folder, "picture.svg"), os.path.join(folder, "picture.png")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(picture)
+    process = subprocess.run(["rsvg-convert", "--unlimited", "-o", target, source], capture_output=True, text=True,
+                             check=True, timeout=100)
+    assert process.stderr == "", process.stderr
+    with open(target, "rb") as file:
+        head = file.read(24)
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    return struct.unpack(">II", head[16:24])
 
 
 def main():

@@ -3,6 +3,7 @@
 
 OTHER = 1  # the system refused something
 USAGE = 2
+BAD_INPUT = 3  # a file that is not what it should be
 # Those of `run`, as env and timeout have them; everything else is the command's own.
 RUN_FAILED = 125
 RUN_DENIED = 126
