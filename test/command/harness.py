@@ -31,6 +31,18 @@ def freehold(*arguments, command=COMMAND, **more):
                           timeout=100, check=False, **more)
 
 
+def copy(folder):
+    """The command, copied into FOLDER for a user who may not look at the sources."""
+    shutil.copytree(TOOL, os.path.join(folder, "freehold"), ignore=shutil.ignore_patterns("__pycache__"))
+    return os.path.join(folder, "freehold", "freehold")
+
+
+def open_to_all(folder):
+    for place, folders, _ in os.walk(folder):
+        for name in ("", *folders):
+            os.chmod(os.path.join(place, name), 0o755)
+
+
 def needs(*programs):
     """A decorator: the test is left out, and says so, where a program is missing."""
     missing = [name for name in programs if not shutil.which(name)]

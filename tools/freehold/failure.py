@@ -4,6 +4,10 @@
 OTHER = 1  # the system refused something
 USAGE = 2
 BAD_INPUT = 3  # a file that is not what it should be
+NO_PROCESS = 4
+NO_PERMISSION = 5
+NO_PAGE = 6
+BAD_PAGE = 7
 # Those of `run`, as env and timeout have them; everything else is the command's own.
 RUN_FAILED = 125
 RUN_DENIED = 126

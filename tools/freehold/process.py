@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""What /proc says of a process."""
+import contextlib
+import os
+import re
+
+LIBRARY = "libfreehold"
+
+
+def read(path):
+    """The text of a file in /proc, or nothing if that cannot be had."""
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+    return ""
+
+
+def exists(pid):
+    """Whether there is such a process, and it has not ended."""
+    return re.search(r"^State:\s+[^ZX\s]", read(f"/proc/{pid}/status"), re.M) is not None or \
+        bool(os.path.exists(f"/proc/{pid}/status") and other_threads(pid))
+
+
+def other_threads(pid):
+    """Threads that live on after the main one has ended."""
+    with contextlib.suppress(OSError):
+        return [thread for thread in os.listdir(f"/proc/{pid}/task") if thread != str(pid)]
+    return []
+
+
+def numbers(pid):
+    """All its numbers: in a container it has others."""
+    match = re.search(r"^NSpid:\s*(.*)$", read(f"/proc/{pid}/status"), re.M)
+    return {int(pid), *(map(int, match[1].split()) if match else ())}
+
+
+def name(pid):
+    return read(f"/proc/{pid}/comm").strip()
+
+
+def threads(pid):
+    """{number in the process's own view: name}"""
+    found = {}
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            status = read(f"/proc/{pid}/task/{thread}/status")
+            match = re.search(r"^NSpid:\s*(.*)$", status, re.M)
+            number = int(match[1].split()[-1]) if match else int(thread)
+            called = re.search(r"^Name:\s*(.*)$", status, re.M)
+            found[number] = called[1] if called else "?"
+    return found
+
+
+def has_library(pid):
+    return LIBRARY in read(f"/proc/{pid}/maps")
+
+
+def memory(pid):
+    """Bytes by smaps_rollup: resident, proportional, anonymous, in huge pages, swapped. Empty if it cannot be had."""
+    text = read(f"/proc/{pid}/smaps_rollup")
+    found = {}
+    for key, field in (("resident", "Rss"), ("proportional", "Pss"), ("anonymous", "Anonymous"),
+                       ("huge_pages", "AnonHugePages"), ("swap", "Swap")):
+        match = re.search(rf"^{field}:\s*(\d+) kB", text, re.M)
+        if match:
+            found[key] = int(match[1]) * 1024
+    return found
+
+
+def faults(pid):
+    """(minor, major) so far."""
+    fields = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return (int(fields[7]), int(fields[9])) if len(fields) > 9 else (0, 0)
+
+
+def huge_pages():
+    """What the kernel does by itself: always, madvise or never."""
+    match = re.search(r"\[(\w+)\]", read("/sys/kernel/mm/transparent_hugepage/enabled"))
+    return match[1] if match else "unknown"
+
+
+def all_processes():
+    return sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit())

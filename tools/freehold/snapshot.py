@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""The state of a heap as JSON: what a page says, and what the kernel says of its process. A superset of what
+fh_stats_json writes."""
+import json
+import re
+import time
+
+import page
+import process
+from failure import BAD_INPUT, Failure
+
+SCHEMA = "freehold-stats-1"
+
+
+def arena_row(arena, names):
+    state = arena["state"]
+    return {**arena, "state": page.ARENA_STATES[state] if state < len(page.ARENA_STATES) else "unknown",
+            "thread_name": names.get(arena["thread_id"], "")}
+
+
+def of_view(view, pid=None):
+    """The snapshot of a page that was read; of a process, if it is still there."""
+    header = view.header
+    names = process.threads(pid) if pid else {}
+    minor, major = process.faults(pid) if pid else (0, 0)
+    return {
+        "schema": SCHEMA,
+        "process_id": header["process_id"],
+        "time": round(time.time(), 3),
+        "process": {"name": process.name(pid), **process.memory(pid), "minor_faults": minor,
+                    "major_faults": major} if pid else {},
+        "page": {"sequence": header["sequence"], "age_seconds": round(view.age(), 3) if pid else 0,
+                 "took_ns": header["took_ns"], "period_ms": header["period_ms"],
+                 "has_housekeeper": bool(header["has_housekeeper"]), "decay_ms": header["decay_ms"],
+                 "limit_bytes": header["limit_bytes"], "guard": header["guard"]},
+        "stats": view.stats,
+        "counters": view.counters,
+        "classes": [{"class": number, **row} for number, row in enumerate(view.classes) if row["slabs"]],
+        "arenas": [arena_row(arena, names) for arena in view.arenas],
+    }
+
+
+def of_target(target):
+    """Of a process, by its number, or a copy of a page."""
+    pid = int(target) if re.fullmatch(r"\d+", target) else None
+    with page.open_target(target) as live:
+        return of_view(live.fresh() if pid else live.read(), pid)
+
+
+def load(path):
+    """One that was saved."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise Failure(f"{path}: this is no JSON: {error}", BAD_INPUT) from error
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+        raise Failure(f"{path}: this is no snapshot, as `freehold stat --json` writes it ({SCHEMA})", BAD_INPUT)
+    try:
+        check(found)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Failure(f"{path}: the snapshot lacks something: {error}", BAD_INPUT) from error
+    return found
+
+
+def check(found):
+    """What every reader relies on."""
+    for name in page.STATS.names:
+        int(found["stats"][name])
+    for row in found["classes"]:
+        for name in ("class", *page.CLASS.names):
+            int(row[name])
+    for row in found["arenas"]:
+        for name in page.ARENA.names:
+            if name != "state":
+                int(row[name])
+    found.setdefault("counters", {})
+    found.setdefault("process", {})
+    found.setdefault("page", {})
+
+
+def get(target):
+    """Of a process, or a saved one."""
+    return of_target(target) if re.fullmatch(r"\d+", target) else load(target)
