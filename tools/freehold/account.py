@@ -9,7 +9,7 @@ import snapshot
 import table
 
 DESCRIPTION = """Where the memory of process PID is: its causes, whose sum is what is resident, then the size classes and
-the arenas. With --json all of it, for `freehold diff`."""
+the arenas. With --json all of it, for `freehold diff` and `freehold doctor --since`."""
 BAR = 24
 
 

@@ -5,6 +5,7 @@ import os
 import re
 
 LIBRARY = "libfreehold"
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def read(path):
@@ -38,7 +39,7 @@ def name(pid):
 
 
 def threads(pid):
-    """{number in the process's own view: name}"""
+    """{number in the process's own view: (name, seconds of processor time)}"""
     found = {}
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -46,7 +47,9 @@ def threads(pid):
             match = re.search(r"^NSpid:\s*(.*)$", status, re.M)
             number = int(match[1].split()[-1]) if match else int(thread)
             called = re.search(r"^Name:\s*(.*)$", status, re.M)
-            found[number] = called[1] if called else "?"
+            fields = read(f"/proc/{pid}/task/{thread}/stat").rpartition(")")[2].split()
+            ticks = int(fields[11]) + int(fields[12]) if len(fields) > 12 else 0
+            found[number] = (called[1] if called else "?", ticks / TICKS)
     return found
 
 

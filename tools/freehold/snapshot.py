@@ -14,8 +14,9 @@ SCHEMA = "freehold-stats-1"
 
 def arena_row(arena, names):
     state = arena["state"]
+    name, seconds = names.get(arena["thread_id"], ("", 0))
     return {**arena, "state": page.ARENA_STATES[state] if state < len(page.ARENA_STATES) else "unknown",
-            "thread_name": names.get(arena["thread_id"], "")}
+            "thread_name": name, "thread_seconds": seconds}
 
 
 def of_view(view, pid=None):
