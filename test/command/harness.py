@@ -43,9 +43,13 @@ def open_to_all(folder):
             os.chmod(os.path.join(place, name), 0o755)
 
 
+def has(program):
+    return shutil.which(program) is not None
+
+
 def needs(*programs):
     """A decorator: the test is left out, and says so, where a program is missing."""
-    missing = [name for name in programs if not shutil.which(name)]
+    missing = [name for name in programs if not has(name)]
     return unittest.skipIf(missing, f"{' '.join(missing)} is missing")
 
 
