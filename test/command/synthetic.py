@@ -114,7 +114,7 @@ class Writer:
         self.put("I", "process_id", os.getpid())
         self.put("Q", "written_ns", time.monotonic_ns())
         if "--deaf" not in flags:
-            threading.Thread(target=self.keep_house, daemon=True).start()
+            threading.Thread(target=self.keep_house, args=(self.get("I", "wanted"),), daemon=True).start()
 
     def get(self, code, name):
         return struct.unpack("<" + code, os.pread(self.descriptor, struct.calcsize(code), self.at(name)))[0]
@@ -134,8 +134,7 @@ class Writer:
             self.put("Q", "written_ns", time.monotonic_ns())
             self.put("Q", "sequence", (sequence | 1) + 1)
 
-    def keep_house(self):
-        seen = self.get("I", "wanted")
+    def keep_house(self, seen):
         while True:
             time.sleep(HOUSEKEEPER_SECONDS)
             wanted = self.get("I", "purge_wanted")
