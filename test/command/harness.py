@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What the tests of the command share. Each is a file of unittest cases, and begins with `import harness`."""
+import functools
 import os
 import shutil
 import struct
@@ -10,7 +11,7 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 TOOL = os.path.join(ROOT, "tools", "freehold")
 COMMAND = os.path.join(TOOL, "freehold")
-LIBRARY = os.path.join(ROOT, "build", "libfreehold.so")
+LIBRARY = os.path.realpath(os.environ.get("FREEHOLD_LIB") or os.path.join(ROOT, "build", "libfreehold.so"))
 sys.dont_write_bytecode = True
 sys.path.insert(0, TOOL)
 
@@ -45,6 +46,13 @@ def open_to_all(folder):
 
 def has(program):
     return shutil.which(program) is not None
+
+
+@functools.cache
+def library_has(words):
+    """Whether the library has a name, or another string, in it."""
+    with open(LIBRARY, "rb") as file:
+        return words.encode() in file.read()
 
 
 def needs(*programs):
