@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs a command on Freehold, and says at its end what it used."""
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -9,8 +10,10 @@ import sys
 import time
 
 import amount
+import causes
 import colour
 import library
+import watcher
 from failure import RUN_DENIED, RUN_FAILED, Failure
 
 DESCRIPTION = """Preloads the library into COMMAND and all that it starts, with the options given, passes its exit
@@ -86,14 +89,15 @@ def wait(child):
     return os.waitstatus_to_exitcode(status), usage
 
 
-def account(command, path, chosen, seconds, status, usage):
+def account(command, path, chosen, seconds, status, usage, most):
     """What is reported. A process begins with its maker's peak, so one that is no higher says nothing."""
     peak = usage.ru_maxrss * 1024
     floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"schema": "freehold-run-1", "command": command, "library": path, "options": chosen, "exit_status": status,
             "seconds": round(seconds, 3), "user_seconds": round(usage.ru_utime, 3),
             "system_seconds": round(usage.ru_stime, 3), "peak_resident_bytes": peak,
-            "peak_is_bound": peak <= floor, "minor_faults": usage.ru_minflt, "major_faults": usage.ru_majflt}
+            "peak_is_bound": peak <= floor, "minor_faults": usage.ru_minflt, "major_faults": usage.ru_majflt,
+            **({"largest_account": most} if most else {})}
 
 
 def sentences(report):
@@ -104,6 +108,10 @@ def sentences(report):
     yield f"  processor time  {report['user_seconds']:.2f} s user, {report['system_seconds']:.2f} s system"
     yield f"  peak resident   {most}{amount.text(report['peak_resident_bytes'])}"
     yield f"  page faults     {amount.number(report['minor_faults'])}, from disk {amount.number(report['major_faults'])}"
+    if "largest_account" in report:
+        stats = report["largest_account"]
+        parts = ", ".join(f"{name} {amount.text(size)}" for name, size in causes.largest(stats)[:4])
+        yield f"  when largest    {amount.text(stats['resident'])} by the allocator: {parts}"
     chosen = " ".join(f"{name}={value}" for name, value in report["options"].items())
     yield f"  run with        {report['library']}{' ' if chosen else ''}{chosen}"
 
@@ -132,6 +140,11 @@ def main(given):
     others = [entry for entry in os.environ.get("LD_PRELOAD", "").split(":") if entry]
     environment = {**os.environ, **chosen, "LD_PRELOAD": ":".join([preload, *others])}
     begin = time.monotonic()
-    status, usage = wait(start(path, command, environment))
-    tell(account(command, preload, chosen, time.monotonic() - begin, status, usage), given)
+    child = start(path, command, environment)
+    watching = watcher.Watcher(child) if given.live and not given.quiet else contextlib.nullcontext()
+    with watching:
+        status, usage = wait(child)
+    seconds = time.monotonic() - begin
+    most = watching.most if given.live and not given.quiet else None
+    tell(account(command, preload, chosen, seconds, status, usage, most), given)
     return status if status >= 0 else 128 - status
