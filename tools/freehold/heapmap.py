@@ -252,7 +252,7 @@ def main(given):
         raise Failure("--boxes: 1 or more", USAGE)
     pid = int(given.target) if re.fullmatch(r"\d+", given.target) else None
     with page.open_target(given.target) as live:
-        view = live.fresh() if pid else live.read()
+        view = live.fresh(names=page.TABLES) if pid else live.read(names=page.TABLES)
     heap = Heap(view, process.threads(pid) if pid else {})
     print(json.dumps(as_json(heap)) if given.json else draw(heap, process.name(pid) if pid else "", given.boxes), end="")
     return 0

@@ -36,7 +36,8 @@ class Layout:
         return dict(zip(self.names, self.form.unpack(record[:self.size].ljust(self.size, b"\0"))))
 
 
-TABLES = ("counters", "stats", "classes", "arenas", "regions", "huge", "superslabs")
+ACCOUNT = ("counters", "stats", "classes", "arenas")
+TABLES = (*ACCOUNT, "regions", "huge", "superslabs")
 TABLE = Layout("u64 offset; u32 record count; u64 total")
 HEADER = Layout("8s magic; u32 version header; u64 length sequence written_ns took_ns period_ms; "
                 "u32 process_id has_housekeeper wanted purge_wanted purge_done page_bytes; "
@@ -73,9 +74,11 @@ class Torn(Exception):
 
 
 class View:
-    """What one consistent reading gave: the header's fields, and the tables as lists of dicts."""
+    """What one consistent reading gave: the header's fields, and the tables as lists of dicts. Those that were not
+    asked for are empty."""
 
-    def __init__(self, header, tables, totals):
+    def __init__(self, header, tables):
+        tables = {**dict.fromkeys(TABLES, []), **tables}
         self.header = header
         self.counters = tables["counters"][0] if tables["counters"] else COUNTERS.take(b"")
         self.stats = tables["stats"][0] if tables["stats"] else STATS.take(b"")
@@ -84,7 +87,6 @@ class View:
         self.regions = tables["regions"]
         self.huge = tables["huge"]
         self.superslabs = tables["superslabs"]
-        self.totals = totals
 
     def age(self):
         """Seconds since it was written."""
@@ -123,38 +125,38 @@ class Page:
                           f"{VERSION}: use the one that came with the library", BAD_PAGE)
         return header
 
-    def attempt(self):
+    def attempt(self, names):
         """A View, or Torn."""
         header = self.header()
         if header["sequence"] == 0 or header["sequence"] % 2:
             raise Torn
         length = os.fstat(self.descriptor).st_size
-        tables, totals = {}, {}
+        tables = {}
         try:
-            for name, layout in LAYOUTS.items():
+            for name in names:
                 table = table_of(header, name, length)
                 size = table["record"]
                 rows = os.pread(self.descriptor, size * table["count"], table["offset"])
+                layout = LAYOUTS[name]
                 tables[name] = [layout.take(rows[place:place + size]) for place in range(0, len(rows), size or 1)]
-                totals[name] = table["total"]
         except Failure:
             if self.sequence() != header["sequence"]:
                 raise Torn from None
             raise
         if self.sequence() != header["sequence"]:
             raise Torn
-        return View(header, tables, totals)
+        return View(header, tables)
 
     def sequence(self):
         return struct.unpack("<Q", os.pread(self.descriptor, 8, HEADER.offset("sequence")))[0]
 
-    def read(self, patience=PATIENCE_SECONDS):
-        """What the page says; waits while it is written."""
+    def read(self, patience=PATIENCE_SECONDS, names=ACCOUNT):
+        """What the page says in the tables of these NAMES; waits while it is written."""
         deadline = time.monotonic() + patience
         pause = 0.001
         while True:
             with contextlib.suppress(Torn):
-                return self.attempt()
+                return self.attempt(names)
             if time.monotonic() > deadline:
                 raise Failure(f"{self.who}: {self.why_torn()}", BAD_PAGE)
             time.sleep(pause)
@@ -175,16 +177,16 @@ class Page:
         os.pwrite(self.descriptor, struct.pack("<I", value), HEADER.offset(name))
         return value
 
-    def fresh(self, patience=ASK_SECONDS):
+    def fresh(self, patience=ASK_SECONDS, names=ACCOUNT):
         """As read, after asking for a new writing, if there is somebody who does it by itself."""
         asked = time.monotonic_ns()
-        view = self.read()
+        view = self.read(names=names)
         if self.bump("wanted") is None or not view.header["has_housekeeper"]:
             return view
         deadline = time.monotonic() + patience
         while view.header["written_ns"] < asked and time.monotonic() < deadline:
             time.sleep(0.02)
-            view = self.read()
+            view = self.read(names=names)
         return view
 
     def purge(self, patience=ASK_SECONDS):
