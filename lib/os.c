@@ -51,12 +51,24 @@ static void *map_aligned(size_t length, size_t alignment, int flags) {
     return address;
 }
 
-void *os_map(size_t length) {
-    void *address = map(NULL, length, 0);
-    uintptr_t none = 0; /* the first aligned mapping probably fits below this one */
+/* The first aligned mapping probably fits below the first of all. */
+static void note_place(const void *address) {
+    uintptr_t none = 0;
     if (address != NULL)
         atomic_compare_exchange_strong_explicit(&next_place, &none, (uintptr_t)address, memory_order_relaxed,
                                                 memory_order_relaxed);
+}
+
+void *os_map(size_t length) {
+    void *address = map(NULL, length, 0);
+    note_place(address);
+    return address;
+}
+
+void *os_map_closed(size_t length) {
+    void *address = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    address = address == MAP_FAILED ? NULL : address;
+    note_place(address);
     return address;
 }
 

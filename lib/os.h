@@ -74,6 +74,9 @@ bool os_renew(void *address, size_t length);
 bool os_close(void *address, size_t length);
 bool os_open(void *address, size_t length);
 
+/* Maps length bytes that nobody may touch, until a part is opened. */
+void *os_map_closed(size_t length);
+
 /* Maps length bytes at address, if nothing is there. */
 bool os_map_at(void *address, size_t length);
 

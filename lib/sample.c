@@ -67,8 +67,11 @@ static struct sample *sample_find(const void *address) {
 
 static bool pool_make(void) {
     pool.page = (size_t)sysconf(_SC_PAGESIZE);
-    pool.samples = os_map((SAMPLES * sizeof(struct sample) + UNIT - 1) & ~(UNIT - 1));
-    char *base = pool.samples == NULL || pool.page > PAGE_MOST ? NULL : os_reserve(POOL, UNIT);
+    size_t length = (SAMPLES * sizeof(struct sample) + UNIT - 1) & ~(UNIT - 1);
+    char *closed = os_map_closed(length + 2 * UNIT); /* as metadata.c does */
+    bool is_open = closed != NULL && os_open(closed + UNIT, length);
+    pool.samples = is_open ? (struct sample *)(closed + UNIT) : NULL;
+    char *base = !is_open || pool.page > PAGE_MOST ? NULL : os_reserve(POOL, UNIT);
     if (base != NULL && os_close(base, POOL))
         atomic_store_explicit(&pool.base, base, memory_order_release);
     else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Memory for the allocator's own structures. It never goes back to the kernel; structures are recycled by
- * their owners. */
+ * Memory for the allocator's own structures, away from blocks. It never goes back to the kernel; structures
+ * are recycled by their owners. */
 #ifndef FREEHOLD_METADATA_H
 #define FREEHOLD_METADATA_H
 

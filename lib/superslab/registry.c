@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "registry.h"
 
-#include "../os.h"
 #include "descriptor.h"
+#include "pool.h"
 #include "size_class.h"
 
 struct registry registry;
@@ -24,9 +24,14 @@ struct leaf *registry_leaf(unsigned number) {
     return distance == 0 ? NULL : (struct leaf *)((uintptr_t)&registry.empty + distance);
 }
 
+static struct pool pool = {.size = sizeof(struct leaf)};
+
 static struct leaf *leaf_make(void) {
-    struct leaf *leaf = os_map(sizeof *leaf);
-    for (unsigned class = 1; leaf != NULL && class < CLASSES; class ++)
+    struct leaf *leaf = pool_take(&pool);
+    if (leaf == NULL)
+        return NULL;
+    atomic_store_explicit(&leaf->owners[0], NULL, memory_order_relaxed); /* a recycled one has a link there */
+    for (unsigned class = 1; class < CLASSES; class ++)
         leaf->reciprocals[class] = UINT64_MAX / size_class_bytes(class) + 2;
     return leaf;
 }
@@ -47,7 +52,7 @@ bool registry_prepare(const char *base, size_t length) {
         if (!__atomic_compare_exchange_n(&registry.root[i], &none,
                                          (uintptr_t)leaf - (uintptr_t)&registry.empty, false,
                                          __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-            os_unmap(leaf, sizeof *leaf);
+            pool_give(&pool, leaf);
     }
     return true;
 }

@@ -124,7 +124,7 @@ static const struct bug bugs[] = {
     {"under-run-1-small", "writes 1 byte before a small block", under_run, SMALL, 1, "unseen unseen before"},
     {"under-run-8-small", "writes 8 bytes before a small block", under_run, SMALL, 8, "unseen unseen before"},
     {"under-run-32-small", "writes 32 bytes before a small block", under_run, SMALL, 32,
-     "unseen unseen before"},
+     "unseen unseen before|fault-near"},
     {"under-run-4096-small", "writes 4096 bytes before a small block", under_run, SMALL, 4096,
      "any any before|fault-near"},
     {"under-run-mib-small", "writes 1 MiB before a small block", under_run, SMALL, MIB,
