@@ -92,8 +92,7 @@ static struct outbox_group *group_of(struct outbox_groups *all, struct block *bl
 struct unit {
     struct outbox_group *group;
     const struct leaf *leaf;
-    uint64_t limit, reciprocal;
-    uint32_t phase;
+    uint64_t limit, reciprocal, phase;
 };
 
 static noinline struct unit unit_of(struct outbox_groups *all, struct block *block, uint32_t *groups) {
@@ -128,7 +127,7 @@ static uint32_t group(struct outbox_groups *all, void *const *blocks, uint32_t c
         if (!unit_is_same(block, before))
             unit = unit_of(all, block, &groups);
         uintptr_t mark = (uintptr_t)block + (uintptr_t)unit.leaf;
-        uint32_t offset = (uint32_t)(uintptr_t)block + unit.phase;
+        uint64_t offset = (uintptr_t)block + unit.phase;
         if (unlikely(offset * unit.reciprocal >= unit.limit) || unlikely(block->mark == mark)) {
             refuse(all, &unit, block, &groups);
             before = NULL;

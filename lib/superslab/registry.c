@@ -32,7 +32,7 @@ static struct leaf *leaf_make(void) {
         return NULL;
     atomic_store_explicit(&leaf->owners[0], NULL, memory_order_relaxed); /* a recycled one has a link there */
     for (unsigned class = 1; class < CLASSES; class ++)
-        leaf->reciprocals[class] = UINT64_MAX / size_class_bytes(class) + 2;
+        leaf->reciprocals[class] = (UINT64_MAX / size_class_bytes(class) + 2) | 1;
     return leaf;
 }
 
@@ -76,7 +76,7 @@ void registry_carve(const struct slab *slab, uint32_t carved) {
     for (unsigned i = 0; i < slab->units; i++) {
         struct entry entry = registry_entry(base + i * UNIT);
         uint64_t limit = (uint64_t)carved * slab->block_size * entry.leaf->reciprocals[slab->class];
-        uint32_t phase = -(uint32_t)(uintptr_t)slab->start;
+        uint64_t phase = -(uint64_t)(uintptr_t)slab->start;
         if (entry.leaf->phases[entry.index] != phase) /* others read it once there are blocks */
             entry.leaf->phases[entry.index] = phase;
         __atomic_store_n(&entry.leaf->limits[entry.index], limit, __ATOMIC_RELAXED);

@@ -22,10 +22,11 @@ struct leaf {
      * blocks are carved: the owner writes it atomically and may read it plainly; others read it by
      * entry_limit. */
     uint64_t limits[1ul << LEAF_BITS];
-    uint32_t phases[1ul << LEAF_BITS];
+    uint64_t phases[1ul << LEAF_BITS];
     /* The slab's size class, or CLASS_NONE if it is none of small blocks. Changed with slabs. */
     _Atomic uint8_t classes[1ul << LEAF_BITS];
-    /* Constant: a little over 2^64 / block size, by class; here because its address takes no instruction. */
+    /* Constant: a little over 2^64 / block size, and odd, by class; here because its address takes no
+     * instruction. */
     uint64_t reciprocals[CLASSES];
 };
 
@@ -44,8 +45,8 @@ struct registry {
 
 extern __attribute__((visibility("hidden"))) struct registry registry;
 
-/* Where an address is, or would be, in the registry. The bits over ADDRESS_BITS are not looked at: an
- * address that has some is refused by the slow half of free, or faults where it is read.
+/* Where an address is, or would be, in the registry. The bits over ADDRESS_BITS are not looked at: of an
+ * address that has some, entry_position is over the limit.
  *
  * Plain and relaxed loads suffice for a live block: whoever has it has it from somebody who saw the entry
  * set. The root's is a plain one because compilers keep atomic ones apart from the addition. */
@@ -66,10 +67,11 @@ static inline uint64_t entry_limit(struct entry entry) {
 }
 
 /* What is below the limit if and only if address is that of a carved block: then its index in the slab times
- * a number of the class, which is less than twice the block size. Of an address between blocks it is
- * 2^64 / SMALL_MAX at least, and of one before the first block near 2^32. No limit is over 2^19. */
+ * a number of the class, which is less than three times the block size. Of an address between blocks it is
+ * 2^64 / SMALL_MAX at least, and of one before the first block near 2^64. Bits over ADDRESS_BITS stay there,
+ * for the other factor is odd. No limit is over 2^20. */
 static inline uint64_t entry_position(struct entry entry, uintptr_t class, const void *address) {
-    uint32_t offset = (uint32_t)(uintptr_t)address + entry.leaf->phases[entry.index];
+    uint64_t offset = (uintptr_t)address + entry.leaf->phases[entry.index];
     return offset * entry.leaf->reciprocals[class];
 }
 

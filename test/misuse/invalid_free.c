@@ -199,7 +199,7 @@ static const struct bug bugs[] = {
     {"of-inside-by-another-large", "another thread frees a large block from its second page on",
      of_inside_another_thread, LARGE, 4096, "inside-run inside-run inside-run"},
     {"of-tagged", "frees a small block by a pointer with a bit set that no address has", of_tagged, 100, 56,
-     "unseen missed foreign"},
+     "foreign foreign foreign"},
     {"of-tagged-large", "frees a large block by a pointer with a bit set that no address has", of_tagged,
      LARGE, 56, "foreign foreign foreign"},
     {"of-tagged-by-another", "another thread frees a block by a pointer with a bit set that no address has",

@@ -25,6 +25,17 @@ static bool is_block_by_definition(const struct slab *slab, const char *address)
     return offset % slab->block_size == 0 && offset / slab->block_size < slab->carved;
 }
 
+/* Nor is any that has a bit which no address has. */
+static void check_bits(const struct slab *slab, const char *block) {
+    struct entry entry = registry_entry(block);
+    for (unsigned bit = ADDRESS_BITS; bit < 64; bit++) {
+        const char *other = (const char *)((uintptr_t)block | 1ul << bit);
+        assert_ptr_equal(registry_entry(other).leaf, entry.leaf);
+        if (entry_position(entry, slab->class, other) < entry_limit(entry))
+            fail_msg("class %u, %p", slab->class, (const void *)other);
+    }
+}
+
 static void check_every_address(const struct slab *slab) {
     const char *base = unit_address(slab);
     for (size_t offset = 0; offset < slab->units * UNIT; offset++) {
@@ -33,6 +44,8 @@ static void check_every_address(const struct slab *slab) {
         if (below != is_block_by_definition(slab, base + offset))
             fail_msg("class %u, unit %u, carved %u, offset %zu", slab->class, slab->unit, slab->carved,
                      offset);
+        if (below)
+            check_bits(slab, base + offset);
     }
 }
 
