@@ -15,15 +15,21 @@ static uint64_t *trailer_of(const void *block, size_t block_size) {
     return (uint64_t *)((uintptr_t)block + block_size - TRAILER);
 }
 
-/* The size four times over, hidden by the trailer's address. */
+/* A word behind a block, hidden by its address. Its first byte and its last are those of the filling: so the
+ * one byte that is written too far is seen, be it the 0 at the end of a string, whatever the address. */
+static uint64_t hide(const uint64_t *trailer, uint64_t word) {
+    uint64_t key = (uintptr_t)trailer * 0x9e3779b97f4a7c15u, inner = 0x00ffffffffffff00u;
+    return ((key ^ word) & inner) | (LIVE * 0x0101010101010101u & ~inner);
+}
+
+/* The size four times over, as far as it fits. */
 static uint64_t seal(const uint64_t *trailer, size_t size) {
-    uint64_t key = (uintptr_t)trailer * 0x9e3779b97f4a7c15u;
-    return key ^ (size * 0x0001000100010001u);
+    return hide(trailer, size * 0x0001000100010001u);
 }
 
 static bool unseal(const uint64_t *trailer, size_t block_size, size_t *size) {
     uint64_t sealed = __atomic_load_n(trailer, __ATOMIC_RELAXED);
-    *size = (sealed ^ seal(trailer, 0)) & UINT16_MAX;
+    *size = (sealed ^ seal(trailer, 0)) >> 16 & UINT16_MAX;
     return *size <= block_size - TRAILER && sealed == seal(trailer, *size);
 }
 
@@ -133,14 +139,15 @@ void filling_begin_large(void *block, size_t length, size_t size) {
     uint64_t *trailer = large_trailer(block, length);
     char *end = (char *)block + size;
     memset(end, LIVE, (size_t)(large_fill(block, length, size) - end));
-    trailer[0] = seal(trailer, 0) ^ size;
+    trailer[0] = hide(trailer, (uint64_t)size << 8);
     trailer[1] = ~trailer[0];
 }
 
 bool filling_size_large(const void *block, size_t length, size_t *size) {
     const uint64_t *trailer = large_trailer(block, length);
-    *size = trailer[0] ^ seal(trailer, 0);
-    if (trailer[1] != ~trailer[0] || *size > length - LARGE_TRAILER)
+    *size = (trailer[0] ^ hide(trailer, 0)) >> 8;
+    if (trailer[0] != hide(trailer, (uint64_t)*size << 8) || trailer[1] != ~trailer[0] ||
+        *size > length - LARGE_TRAILER)
         return false;
     const char *fill = (const char *)block + *size;
     while (fill < large_fill(block, length, *size) && (unsigned char)*fill == LIVE)

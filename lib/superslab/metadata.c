@@ -111,7 +111,7 @@ static void *take_small(size_t size) {
 void *metadata_take(size_t size) {
     lock_take(&metadata_lock);
     void *taken = size <= CHUNK - LINE ? take_small((size + LINE - 1) & ~(LINE - 1))
-                                : space_take((size + UNIT - 1) & ~(UNIT - 1));
+                                       : space_take((size + UNIT - 1) & ~(UNIT - 1));
     lock_give(&metadata_lock);
     return taken;
 }

@@ -45,6 +45,22 @@ static void one_byte_beyond_is_seen(void **state) {
     }
 }
 
+/* Whatever the address: else a byte that is written too far would be unseen now and then. */
+static void the_bytes_at_a_block_s_ends_are_fixed(void **state) {
+    static const size_t sizes[] = {24, 56, 1000, 2 * 65536 - 16, 3 * 65536 - 16};
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++)
+        for (unsigned j = 0; j < sizeof sizes / sizeof *sizes; j++) {
+            char *block = fh_malloc(sizes[j]);
+            assert_non_null(block);
+            assert_int_equal((unsigned char)block[sizes[j]], 0xa5);
+            if (j < 2)
+                assert_int_equal((unsigned char)block[sizes[j] + 7], 0xa5);
+            if (i % 2 == 0)
+                fh_free(block);
+        }
+}
+
 static void one_byte_before_is_seen(void **state) {
     (void)state;
     for (size_t size = 24; size <= 8192; size += 501) {
@@ -167,6 +183,7 @@ int main(int count, char **arguments) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_byte_beyond_is_seen),
+        cmocka_unit_test(the_bytes_at_a_block_s_ends_are_fixed),
         cmocka_unit_test(one_byte_before_is_seen),
         cmocka_unit_test(a_write_after_free_is_seen_when_the_quarantine_ends),
         cmocka_unit_test(a_write_after_free_is_seen_when_the_block_is_handed_out),
