@@ -6,6 +6,7 @@
 #include "../superslab/filling.h"
 #include "../superslab/registry.h"
 #include "../superslab/slab.h"
+#include "../superslab/verdict.h"
 
 struct arena lost_arena;
 bool some_are_frozen;
@@ -74,7 +75,16 @@ static bool link_fits(const struct slab *slab, const struct block *block) {
                entry_limit(registry_entry(slab->start));
 }
 
-/* A batch that has been written to, or whose first block has been freed again, is not followed. */
+/* The first block of a batch of the smallest blocks has no mark: who frees it again writes one over the
+ * batch. If the process goes on, what was pushed before is lost. */
+static bool is_freed_again(const struct slab *slab, const struct block *first) {
+    if (slab->block_size > sizeof(struct block) || first->mark != block_mark(registry_entry(first), first))
+        return false;
+    verdict_report("free", first, NULL);
+    return true;
+}
+
+/* A batch that has been written to is not followed. */
 static void check_batch(const struct arena *arena, const struct slab *slab, const struct block *first,
                         struct batch batch) {
     if (batch.count == 0 || batch.count > slab->used)
@@ -100,6 +110,8 @@ uint32_t queue_drain_owned(struct arena *arena, struct slab *slab) {
     while (entry != NULL) {
         struct block *first = (struct block *)entry;
         struct batch batch = *batch_of(slab, first);
+        if (unlikely(is_freed_again(slab, first)))
+            break;
         check_batch(arena, slab, first, batch);
         entry = entry->next;
         splice(slab, first, batch);
