@@ -61,6 +61,79 @@ static void the_bytes_at_a_block_s_ends_are_fixed(void **state) {
         }
 }
 
+static const size_t mapped[] = {32760, 32761, 65519, 65520, 65521, 100000, 3u << 20, (6u << 20) - 16};
+#define MAPPED (sizeof mapped / sizeof *mapped)
+
+static void one_byte_beyond_a_large_block_is_seen(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < MAPPED; i++) {
+        struct stain stain = {fh_malloc(mapped[i]), (ptrdiff_t)mapped[i]};
+        assert_int_equal(fh_malloc_usable_size(stain.block), mapped[i]);
+        assert_true(aborts(stain_and_free, &stain, BEYOND));
+        fh_free(stain.block);
+    }
+}
+
+static void grow(void *argument) {
+    const struct stain *stain = argument;
+    stain->block[stain->offset] ^= 1;
+    fh_realloc(stain->block, (size_t)stain->offset + 1000);
+}
+
+/* In place or not, the block ends where its new size says. */
+static void a_large_block_that_is_resized_is_filled_again(void **state) {
+    (void)state;
+    char *block = fh_malloc(100000);
+    for (size_t size = 500000; size > 90000; size -= 7001) {
+        block = fh_realloc(block, size);
+        assert_int_equal(fh_malloc_usable_size(block), size);
+        struct stain stain = {block, (ptrdiff_t)size};
+        assert_true(aborts(stain_and_free, &stain, BEYOND));
+        assert_true(aborts(grow, &stain, BEYOND));
+    }
+    fh_free(block);
+}
+
+static void nothing_may_be_written_to_size_0(void **state) {
+    (void)state;
+    for (size_t alignment = 16; alignment <= 8u << 20; alignment *= 4) {
+        struct stain stain = {fh_memalign(alignment, 0), 0};
+        assert_int_equal((uintptr_t)stain.block % alignment, 0);
+        assert_int_equal(fh_malloc_usable_size(stain.block), 0);
+        assert_true(aborts(stain_and_free, &stain, BEYOND));
+        fh_free(stain.block);
+    }
+}
+
+/* By chance a block follows the one before now and then. */
+static void blocks_come_in_any_order(void **state) {
+    enum { BLOCKS = 500 };
+    static char *blocks[BLOCKS];
+    unsigned follow = 0;
+    (void)state;
+    for (unsigned i = 0; i < BLOCKS; i++)
+        blocks[i] = fh_malloc(200);
+    for (unsigned i = 1; i < BLOCKS; i++)
+        follow += blocks[i] - blocks[i - 1] == 208;
+    assert_in_range(follow, 0, BLOCKS / 4);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        fh_free(blocks[i]);
+}
+
+static void stain_and_end(void *argument) {
+    const struct stain *stain = argument;
+    stain->block[stain->offset] ^= 1;
+    exit(0);
+}
+
+static void what_is_never_freed_is_seen_at_the_end(void **state) {
+    (void)state;
+    struct stain stain = {fh_malloc(100), 100};
+    assert_true(aborts(stain_and_end, &stain, "check(0x"));
+    assert_true(aborts(stain_and_end, &stain, BEYOND));
+    fh_free(stain.block);
+}
+
 static void one_byte_before_is_seen(void **state) {
     (void)state;
     for (size_t size = 24; size <= 8192; size += 501) {
@@ -74,7 +147,7 @@ static void one_byte_before_is_seen(void **state) {
 
 static void a_write_after_free_is_seen_when_the_quarantine_ends(void **state) {
     (void)state;
-    for (size_t size = 16; size <= 1000; size += 41) {
+    for (size_t size = 16; size <= 30000; size += size < 1000 ? 41 : 1999) {
         struct stain stain = {fh_malloc(size), (ptrdiff_t)size - 1};
         assert_true(aborts(free_and_stain, &stain, AFTER));
         stain.offset = 0;
@@ -163,6 +236,11 @@ static void free_aligned_as_smaller(void *block) {
     fh_free_aligned_sized(block, 16, 0);
 }
 
+/* To no power of two, so never by chance. */
+static void free_as_aligned(void *block) {
+    fh_free_aligned_sized(block, 48, 100);
+}
+
 static void a_wrong_size_is_seen(void **state) {
     static const char wrong[] = "freed with another size than it was allocated with. Block 0x";
     (void)state;
@@ -173,6 +251,14 @@ static void a_wrong_size_is_seen(void **state) {
     fh_free_sized(NULL, 5);
     fh_free_sized(fh_malloc(0), 0);
     fh_free_sized(fh_malloc(100000), 100000);
+    fh_free_aligned_sized(fh_memalign(64, 100), 64, 100);
+    fh_free_aligned_sized(fh_memalign(64, 100), 16, 100);
+    void *large = fh_malloc(100000);
+    assert_true(aborts(free_as_larger, large, wrong));
+    fh_free(large);
+    assert_true(
+        aborts(free_as_aligned, block = fh_malloc(100), "freed as aligned to more than it is. Block 0x"));
+    fh_free(block);
 }
 
 int main(int count, char **arguments) {
@@ -184,6 +270,11 @@ int main(int count, char **arguments) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_byte_beyond_is_seen),
         cmocka_unit_test(the_bytes_at_a_block_s_ends_are_fixed),
+        cmocka_unit_test(one_byte_beyond_a_large_block_is_seen),
+        cmocka_unit_test(a_large_block_that_is_resized_is_filled_again),
+        cmocka_unit_test(nothing_may_be_written_to_size_0),
+        cmocka_unit_test(blocks_come_in_any_order),
+        cmocka_unit_test(what_is_never_freed_is_seen_at_the_end),
         cmocka_unit_test(one_byte_before_is_seen),
         cmocka_unit_test(a_write_after_free_is_seen_when_the_quarantine_ends),
         cmocka_unit_test(a_write_after_free_is_seen_when_the_block_is_handed_out),
