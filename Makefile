@@ -19,7 +19,8 @@ COMMON      := -std=gnu11 $(WARNINGS) -Iinclude -D_GNU_SOURCE -pthread
 # compiler must not reason about the functions that are being defined. No PLT: everything is bound at once.
 LIB_CFLAGS  := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
                -fno-builtin-realloc -fno-builtin-free -fexceptions -fno-semantic-interposition -fno-plt -Ilib
-LIB_LDFLAGS := -Wl,-z,now,-z,relro,-z,nodelete,--no-undefined -Wl,--version-script=lib/exports.map
+LIB_LDFLAGS := -Wl,-z,now,-z,relro,-z,nodelete,--no-undefined -Wl,--version-script=lib/exports.map \
+               -Wl,-Bsymbolic-functions,--dynamic-list=lib/replaced.map -nostartfiles
 
 LIB_SOURCES := $(wildcard lib/*.c lib/*/*.c)
 LIB_HEADERS := $(wildcard lib/*.h lib/*.def lib/*/*.h include/*.h)
@@ -27,8 +28,8 @@ LIB_HEADERS := $(wildcard lib/*.h lib/*.def lib/*/*.h include/*.h)
 LIB_TABLES  := lib/superslab/stretch.c lib/superslab/slots.c lib/thread.c lib/remote/queue.c lib/arena/orphans.c \
                lib/superslab/registry.c
 LIB_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(LIB_TABLES),$(LIB_SOURCES)) $(LIB_TABLES))
-# These replace functions of the C library and call the originals, which a static program has not.
-SHARED_ONLY := $(patsubst %,$(BUILD)/obj/lib/%.o,atfork creation key loader sandbox)
+# These replace functions of the C library and call the originals, which a static program has not, or stand for some.
+SHARED_ONLY := $(patsubst %,$(BUILD)/obj/lib/%.o,atfork creation deferred key loader sandbox text)
 
 # V=1 shows the commands.
 ifneq ($(V),1)
@@ -43,7 +44,7 @@ $(BUILD)/obj/%.o: %.c $(LIB_HEADERS) Makefile | packages
 	@echo "  $(CC) $<"
 	$(CC) $(COMMON) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) -c -o $@ $<
 
-$(BUILD)/libfreehold.so: $(LIB_OBJECTS) lib/exports.map
+$(BUILD)/libfreehold.so: $(LIB_OBJECTS) lib/exports.map lib/replaced.map
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libfreehold.so.0 $(LIB_LDFLAGS) -o $@ $(LIB_OBJECTS) -pthread
 
 $(BUILD)/libfreehold.a: $(filter-out $(SHARED_ONLY),$(LIB_OBJECTS))

@@ -21,6 +21,10 @@ static int register_handlers(fork_handler prepare, fork_handler parent, fork_han
     return error;
 }
 
+/* What the start files would have, which make the loader bind four names more. */
+extern __attribute__((visibility("hidden"))) void *__dso_handle;
+void *__dso_handle = &__dso_handle;
+
 INTERPOSE_AS(int, __register_atfork, register_handlers, (fork_handler, fork_handler, fork_handler, void *))
 
 #endif

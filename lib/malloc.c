@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/auxv.h>
 
 #include "arena/runs.h"
 #include "config.h"
@@ -173,7 +173,7 @@ void *fh_memalign(size_t alignment, size_t size) {
 }
 
 static size_t page_size(void) {
-    return (size_t)sysconf(_SC_PAGESIZE);
+    return getauxval(AT_PAGESZ);
 }
 
 void *fh_valloc(size_t size) {

@@ -219,11 +219,11 @@ bool os_has_own_files(void) {
 }
 
 bool os_read(const char *name, char *text, size_t size) {
-    int file = open(name, O_RDONLY | O_CLOEXEC);
+    long file = syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return false;
-    ssize_t length = pread(file, text, size - 1, 0);
-    close(file);
+    long length = syscall(SYS_pread64, file, text, size - 1, (long)0);
+    syscall(SYS_close, file);
     text[length > 0 ? length : 0] = '\0';
     return length > 0;
 }
@@ -276,10 +276,10 @@ size_t os_page(void) {
 
 void os_signal_stack(void) {
     stack_t stack;
-    if (sigaltstack(NULL, &stack) != 0 || (stack.ss_flags & SS_DISABLE) == 0)
+    if (syscall(SYS_sigaltstack, NULL, &stack) != 0 || (stack.ss_flags & SS_DISABLE) == 0)
         return;
     stack = (stack_t){.ss_sp = os_map(UNIT), .ss_size = UNIT};
-    if (stack.ss_sp != NULL && sigaltstack(&stack, NULL) != 0)
+    if (stack.ss_sp != NULL && syscall(SYS_sigaltstack, &stack, NULL) != 0)
         os_unmap(stack.ss_sp, UNIT);
 }
 

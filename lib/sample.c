@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/auxv.h>
 
 #include "handler.h"
 #include "lock.h"
@@ -66,7 +66,7 @@ static struct sample *sample_find(const void *address) {
 }
 
 static bool pool_make(void) {
-    pool.page = (size_t)sysconf(_SC_PAGESIZE);
+    pool.page = getauxval(AT_PAGESZ);
     size_t length = (SAMPLES * sizeof(struct sample) + UNIT - 1) & ~(UNIT - 1);
     char *closed = os_map_closed(length + 2 * UNIT); /* as metadata.c does */
     bool is_open = closed != NULL && os_open(closed + UNIT, length);
