@@ -64,7 +64,6 @@ void arenas_give(struct arena *arena) {
 
 void arenas_freeze_others(const struct arena *own) {
     some_are_frozen = true;
-    atomic_store_explicit(&lost_arena.state, ARENA_FROZEN, memory_order_relaxed);
     for (struct arena *arena = arenas_first(); arena != NULL; arena = arena->next) {
         if (arena != own && arena != &late_arena &&
             atomic_load_explicit(&arena->state, memory_order_relaxed) == ARENA_RUNNING) {

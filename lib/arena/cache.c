@@ -108,9 +108,25 @@ static void flush_if_idle(struct arena *arena, unsigned class) {
     arena->seen[class] = digest(class);
 }
 
+/* In the child of a fork: whose thread forked, and its caches as they were then. */
+static const struct arena *heir;
+static uint32_t inherited[CLASSES];
+
+void cache_after_fork(void) {
+    heir = thread.own;
+    for (unsigned class = 1; class < CLASSES; class ++)
+        inherited[class] = digest(class);
+}
+
+/* What a child has of its parent and does not use costs it nothing until it is written to. */
+static bool is_inherited(const struct arena *arena, unsigned class) {
+    return unlikely(arena == heir) && inherited[class] == digest(class);
+}
+
 void cache_flush_idle(void) {
     for (unsigned class = 1; class < CLASSES; class ++)
-        flush_if_idle(thread.arena, class);
+        if (!is_inherited(thread.arena, class))
+            flush_if_idle(thread.arena, class);
 }
 
 /* Whether the quotas may grow by so many bytes; a few idle classes give up theirs for that. */

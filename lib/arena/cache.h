@@ -46,7 +46,11 @@ void cache_count_all(void);
 /* Returns every cached block to its slab, or to the outbox. */
 void cache_flush(void);
 
-/* Does so for the classes that have not been used since the last call. */
+/* Does so for the classes that have not been used since the last call, but for what a child of a fork has not
+ * used at all. */
 void cache_flush_idle(void);
+
+/* In the child of a fork, by its thread. */
+void cache_after_fork(void);
 
 #endif

@@ -19,6 +19,7 @@
 #include "../superslab/superslab.h"
 #include "arena.h"
 #include "arenas.h"
+#include "cache.h"
 #include "life.h"
 #include "orphans.h"
 #include "slabs.h"
@@ -214,8 +215,10 @@ static void fork_child(void) {
     housekeeper_after_fork();
     if (bare_is_mine())
         bare_end();
-    if (thread.state != THREAD_FORKING)
+    if (thread.state != THREAD_FORKING) {
+        cache_after_fork();
         return;
+    }
     freeze_others();
     if (!unlock_all())
         return;
@@ -223,6 +226,7 @@ static void fork_child(void) {
         _IO_list_resetlock();
     pthread_mutex_unlock(&handlers_lock);
     thread.locks = 0;
+    cache_after_fork();
     thaw_start();
     post_own();
 }

@@ -8,7 +8,7 @@
 #include "../superslab/slab.h"
 #include "../superslab/verdict.h"
 
-struct arena lost_arena;
+struct arena lost_arena = {.state = ARENA_FROZEN};
 bool some_are_frozen;
 
 bool slab_claim(struct slab *slab, struct arena *arena) {
