@@ -75,9 +75,9 @@ static bool word_parse(const char *text, const char *words, unsigned long *numbe
     size_t length = strlen(text);
     *number = 0;
     for (const char *end; (end = strchr(words, ',')) != NULL; words = end + 2, ++*number)
-        if ((size_t)(end - words) == length && memcmp(words, text, length) == 0)
+        if ((size_t)(end - words) == length && strncmp(words, text, length) == 0)
             return true;
-    return strcmp(words, text) == 0;
+    return strncmp(words, text, length + 1) == 0;
 }
 
 static bool value_parse(const struct option *option, const char *text, unsigned long *value) {
