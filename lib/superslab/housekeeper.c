@@ -7,6 +7,7 @@
 
 #include "../config.h"
 #include "../os.h"
+#include "../thread.h"
 #include "call.h"
 #include "pressure.h"
 #include "purge.h"
@@ -15,9 +16,9 @@
 #define JOIN  1             /* seconds that a main thread which ends waits for it at most */
 
 static _Atomic bool is_allowed;
-static _Atomic(thread_create) asked; /* by whom it would have been started, had it been allowed */
-static pthread_t housekeeper;        /* written while STARTING; read by who has ended it */
-static pthread_t main_thread;        /* written by the constructor, and in the child of a fork */
+static _Atomic(thread_create) asked;     /* by whom it would have been started, had it been allowed */
+static pthread_t housekeeper;            /* written while STARTING; read by who has ended it */
+static const struct thread *main_thread; /* written by the constructor, and in the child of a fork */
 
 /* Sleeps until something decays. The exchange is the fence between the word and the look; partner:
  * housekeeper_wake. false if the kernel does not let it sleep. */
@@ -54,7 +55,7 @@ static void *run(void *unused) {
 }
 
 void housekeeper_allow(void) {
-    main_thread = pthread_self();
+    main_thread = &thread;
     atomic_store_explicit(&is_allowed, config.housekeeper != 0, memory_order_seq_cst);
     /* Threads may be older than the options: constructors make them. One of the two sees the other. */
     thread_create create = atomic_load_explicit(&asked, memory_order_seq_cst);
@@ -109,7 +110,7 @@ void housekeeper_start(thread_create create) {
 }
 
 void housekeeper_leave(void) {
-    if (!pthread_equal(pthread_self(), main_thread))
+    if (main_thread != &thread)
         return;
     uint32_t before = atomic_exchange_explicit(&housekeeper_word, HOUSEKEEPER_ENDING, memory_order_seq_cst);
     if (before == HOUSEKEEPER_NONE || before == HOUSEKEEPER_STARTING || before == HOUSEKEEPER_ENDING)
@@ -119,6 +120,6 @@ void housekeeper_leave(void) {
 }
 
 void housekeeper_after_fork(void) {
-    main_thread = pthread_self();
+    main_thread = &thread;
     atomic_store_explicit(&housekeeper_word, HOUSEKEEPER_NONE, memory_order_relaxed);
 }
