@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -140,6 +141,13 @@ static void small_blocks_without_mappings(void) {
         REQUIRE(take(3 * MIB));
 }
 
+/* Nor is there more memory, as where the kernel does not promise more than it has. */
+static void small_blocks_without_mappings_or_memory(void) {
+    const struct rlimit little = {GIB / 4, GIB / 4};
+    REQUIRE(setrlimit(RLIMIT_DATA, &little) == 0);
+    small_blocks_without_mappings();
+}
+
 static void deny_mremap(int error) {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -202,6 +210,7 @@ int main(void) {
     run(bare_blocks);
     run(sparse_blocks);
     run(small_blocks_without_mappings);
+    run(small_blocks_without_mappings_or_memory);
     run(reallocs);
     run(reallocs_denied_once);
     run(reallocs_without_the_call);
