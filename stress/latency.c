@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static uint64_t max = 1000, blocks = 1000, depth = 1000, remote = 50;
-static uint64_t decay = 0, piece = 4096, kept = 0, waits = 1;
+static uint64_t decay = 0, piece = 4096, kept = 0, waits = 1, cpu = 0;
 static const char *csv = NULL;
 
 enum call { CALL_MALLOC, CALL_FREE_LOCAL, CALL_FREE_REMOTE, CALLS };
@@ -39,6 +39,7 @@ static const struct option options[] = {
     {"piece", OPTION_NUMBER, &piece, 16, 1 << 30, "bytes of each block of these"},
     {"kept", OPTION_NUMBER, &kept, 0, 1 << 20, "one in so many of these is freed at the end only; 0: none"},
     {"waits", OPTION_NUMBER, &waits, 0, 1, "0: what a thread waits for a processor is no part of a call"},
+    {"cpu", OPTION_NUMBER, &cpu, 0, 1, "1: the clock is the thread's own, of what it does on a processor"},
     {"csv", OPTION_TEXT, &csv, 0, 0, "file for the histograms: call,nanoseconds,calls,share"},
     {0},
 };
@@ -53,7 +54,7 @@ static const struct program program = {
 
 static uint64_t nanoseconds(void) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(cpu ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
