@@ -38,6 +38,13 @@ static bool has_to_purge(struct slot *slot) {
     return free == UINT64_MAX || (free & atomic_load_explicit(&slot->dirty, memory_order_relaxed)) != 0;
 }
 
+/* Nothing is to be done for a slot for now; unless that has changed meanwhile. */
+static void slot_dismiss(uint32_t index) {
+    slot_strike(index, LIST_TO_PURGE);
+    if (has_to_purge(slot_at(index)))
+        slot_list(index, LIST_TO_PURGE);
+}
+
 /* What there is to do for one slot that has been purged. Says whether there will be more. */
 static bool slot_visit(uint32_t index, uint64_t aged, bool all) {
     struct slot *slot = slot_at(index);
@@ -78,11 +85,8 @@ static bool slots_purge(const struct slice *slice) {
             slice->all ? UINT64_MAX : atomic_load_explicit(&slot_at(visit.next)->aged, memory_order_relaxed);
         if (!slot_purge(visit.next, aged, slice))
             return false;
-        if (!slot_visit(visit.next, aged, slice->all)) {
-            slot_strike(visit.next, LIST_TO_PURGE);
-            if (has_to_purge(slot_at(visit.next)))
-                slot_list(visit.next, LIST_TO_PURGE);
-        }
+        if (!slot_visit(visit.next, aged, slice->all))
+            slot_dismiss(visit.next);
         if (slice_is_over(slice)) {
             visit.next++;
             return false;
@@ -92,7 +96,8 @@ static bool slots_purge(const struct slice *slice) {
     return true;
 }
 
-/* Whether a slot has something that will go. Empty SuperSlabs are kept until there are too many. */
+/* Whether a slot has something that will go. Empty SuperSlabs are kept until there are too many. What is
+ * found to have nothing is not looked at again: a heap that only grows lists all that it makes. */
 static bool slots_are_pending(void) {
     uint64_t empty = 0;
     for (uint32_t index = 0; slots_next(LIST_TO_PURGE, &index); index++) {
@@ -101,6 +106,8 @@ static bool slots_are_pending(void) {
         if ((free & atomic_load_explicit(&slot->dirty, memory_order_relaxed)) != 0 ||
             (free == UINT64_MAX && ++empty > config.keep_superslabs))
             return true;
+        if (free != UINT64_MAX)
+            slot_dismiss(index);
     }
     return false;
 }

@@ -198,6 +198,20 @@ static void a_superslab_that_becomes_sparse_loses_its_huge_pages(void **state) {
     layout_end();
 }
 
+static void full_superslabs_are_not_looked_at_again(void **state) {
+    uint32_t index = 0;
+    bool zero;
+    (void)state;
+    purge_all();
+    layout_start();
+    struct slab *all = take_units(UNITS, 1, true, &zero);
+    purge_is_needed();
+    while (slots_next(LIST_TO_PURGE, &index))
+        assert_int_not_equal(slot_at(index++)->free, 0);
+    units_give(all, 0, all->units);
+    layout_end();
+}
+
 static void one_unit_that_has_been_used_is_preferred(void **state) {
     bool zero;
     (void)state;
@@ -318,6 +332,7 @@ TESTS(cmocka_unit_test(no_unit_is_taken_twice),
       cmocka_unit_test(a_run_is_extended_over_free_units_only),
       cmocka_unit_test(units_are_zero_until_used_and_after_a_purge),
       cmocka_unit_test(a_superslab_that_becomes_sparse_loses_its_huge_pages),
+      cmocka_unit_test(full_superslabs_are_not_looked_at_again),
       cmocka_unit_test(one_unit_that_has_been_used_is_preferred),
       cmocka_unit_test(a_superslab_with_a_unit_in_use_is_not_retired),
       cmocka_unit_test(a_granule_is_free_again_after_two_grace_periods),
