@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <linux/prctl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -231,6 +232,15 @@ bool os_read(const char *name, char *text, size_t size) {
 void os_name_thread(const char *name) {
     if (!atomic_load_explicit(&has_sandbox, memory_order_relaxed))
         (void)syscall(SYS_prctl, PR_SET_NAME, name, 0, 0, 0);
+}
+
+void os_end_real_time(void) {
+    struct sched_param none = {0};
+    if (atomic_load_explicit(&has_sandbox, memory_order_relaxed))
+        return;
+    int policy = sched_getscheduler(0);
+    if (policy == SCHED_FIFO || policy == SCHED_RR)
+        (void)sched_setscheduler(0, SCHED_OTHER, &none);
 }
 
 /* A sandbox may know no gettid. The C library knows the number, and writes it into every mutex that is taken.

@@ -99,6 +99,9 @@ bool os_read(const char *name, char *text, size_t size);
 /* Names the calling thread, unless that may be what a sandbox kills for; which is to be expected from now on.
  */
 void os_name_thread(const char *name);
+
+/* Gives the calling thread the usual scheduling policy if it has a real-time one. Nothing in a sandbox. */
+void os_end_real_time(void);
 void os_expect_sandbox(void);
 
 /* The kernel's number of the calling thread. */

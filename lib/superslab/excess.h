@@ -5,7 +5,8 @@
  *
  * The bound follows what lives now. A load that swings would pay for what is given back each time it is low,
  * and faulted in again soon afterwards: where that is more than a small part of its time, the bound is
- * widened, and comes down again when no more of it is seen. */
+ * widened, and comes down again when no more of it is seen. decay.c asks the same of what has become old; but
+ * it sums up over decay times, where this is a rate of milliseconds, so they share the figures only. */
 #ifndef FREEHOLD_EXCESS_H
 #define FREEHOLD_EXCESS_H
 

@@ -37,6 +37,7 @@ static bool sleep_for_long(void) {
 static void *run(void *unused) {
     bool can_sleep = true;
     os_name_thread("freehold");
+    os_end_real_time(); /* of who made it: nothing is so urgent here */
     os_own_files();
     while (can_sleep && call_is(HOUSEKEEPER_STARTING))
         can_sleep = os_wait(&housekeeper_word, HOUSEKEEPER_STARTING, 1);

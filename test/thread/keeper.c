@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * The housekeeper as a program sees it. usage: keeper back|slices|alone|apart|last|child|idle|identity|early|
- * bare. back: memory comes back while all threads sleep. slices: in one thread, by its slow paths. alone: by
- * its frees, as it makes no further call; in a child of a fork as well. apart: it has
- * its name, all signals blocked, and is in no process without threads, nor where the option says no. last: a
- * process whose main thread has ended ends with its last thread. child: a fork's child has none until it
- * makes a thread. idle: it uses no time when nothing decays. identity: threads change the user while it is
- * there. early: the only thread was made before any constructor. bare: all descriptors are closed and other
- * files have their numbers. */
+ * The housekeeper as a program sees it. usage: keeper back|slices|alone|apart|modest|last|child|idle|
+ * identity|early|bare. back: memory comes back while all threads sleep. slices: in one thread, by its slow
+ * paths. alone: by its frees, as it makes no further call; in a child of a fork as well. apart: it has its
+ * name, all signals blocked, and is in no process without threads, nor where the option says no. modest: it
+ * has no real-time priority, though its maker has. last: a process whose main thread has ended ends with its
+ * last thread. child: a fork's child has none until it makes a thread. idle: it uses no time when nothing
+ * decays. identity: threads change the user while it is there. early: the only thread was made before any
+ * constructor. bare: all descriptors are closed and other files have their numbers. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -185,6 +186,26 @@ static void free_alone(size_t size, size_t slack) {
     free(blocks);
 }
 
+/* Only who may has a real-time priority. */
+static int be_modest(void) {
+    char id[100] = "";
+    const struct sched_param least = {.sched_priority = 1}, none = {.sched_priority = 0};
+    if (sched_setscheduler(0, SCHED_RR, &least) != 0) {
+        probe_write(STDERR_FILENO, "no real-time priority is to be had\n");
+        return 77;
+    }
+    make_thread();
+    REQUIRE(sched_setscheduler(0, SCHED_OTHER, &none) == 0);
+    REQUIRE(keeper_comes());
+    REQUIRE(find_thread("freehold", "Pid:", id, sizeof id));
+    pid_t keeper = (pid_t)strtol(id, NULL, 10);
+    for (int i = 0; i < 5000 && sched_getscheduler(keeper) != SCHED_OTHER; i++) {
+        sleep_ms(2);
+    }
+    REQUIRE(sched_getscheduler(keeper) == SCHED_OTHER);
+    return 0;
+}
+
 static void be_apart(bool is_wanted) {
     char blocked[100] = "";
     REQUIRE(!has_keeper());
@@ -316,6 +337,8 @@ int main(int argc, char **argv) {
     } else if (strcmp(name, "apart") == 0) {
         const char *option = getenv("FREEHOLD_HOUSEKEEPER");
         be_apart(option == NULL || strcmp(option, "0") != 0);
+    } else if (strcmp(name, "modest") == 0) {
+        return be_modest();
     } else if (strcmp(name, "last") == 0) {
         end_main();
     } else if (strcmp(name, "child") == 0) {
