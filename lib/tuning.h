@@ -96,6 +96,9 @@
 #define EXCESS_LEAST   (4ul << 20)   /* bytes: free and dirty where there is no housekeeper; then */
 #define EXCESS_SHARE   8u            /* one part in so many of what lives, at most */
 #define EXCESS_NS      500000u       /* nanoseconds: what is more goes back for so long at once */
+#define EXCESS_EXIT_NS 5000000u      /* nanoseconds: likewise, when a thread ends */
+#define EXCESS_EACH    (1ul << 20)  /* bytes: the bound is wider then, by this for each thread that is left */
+#define EXCESS_LEFT    (12ul << 20) /* bytes: and with EXCESS_LEAST by that at most */
 #define EXCESS_REGRET  (256ul << 10) /* bytes a millisecond that went back and are soon taken again */
 #define EXCESS_MOST    (512ul << 20) /* bytes: by which a load that swings widens the bound, twice */
 #define EXCESS_LOOKS   8u            /* in each decay time */

@@ -16,6 +16,10 @@ static struct arena *recycled;                    /* arenas_lock */
 static _Atomic(struct arena *) all = &late_arena; /* grows under arenas_lock */
 static _Atomic uint32_t running = 1;              /* written under arenas_lock; with the late arena */
 
+uint32_t arenas_running(void) {
+    return atomic_load_explicit(&running, memory_order_relaxed) - 1;
+}
+
 uint64_t arenas_share(void) {
     uint64_t share = SHARE_ALL / atomic_load_explicit(&running, memory_order_relaxed);
     return share > SHARE_MOST ? SHARE_MOST : share < SHARE_LEAST ? SHARE_LEAST : share;

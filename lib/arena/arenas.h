@@ -17,6 +17,9 @@ void arenas_give(struct arena *arena);
 /* What an arena may hold that no other thread can use, in bytes: less, if there are more of them. */
 uint64_t arenas_share(void);
 
+/* How many run. */
+uint32_t arenas_running(void);
+
 /* In the child of a fork: freezes the arenas that run, but for own. */
 void arenas_freeze_others(const struct arena *own);
 

@@ -8,6 +8,7 @@
 #include "../lock.h"
 #include "../memcheck.h"
 #include "../os.h"
+#include "../superslab/excess.h"
 #include "../superslab/housekeeper.h"
 #include "../superslab/purge.h"
 #include "../superslab/size_class.h"
@@ -51,6 +52,7 @@ static void arena_stop(struct arena *arena) {
     slabs_release_all(arena);
     arenas_give(arena);
     purge_excess();
+    excess_exit(arenas_running());
 }
 
 static void thread_end(void *unused) {

@@ -55,9 +55,9 @@ static void slots_purge_to(const struct slice *slice, uint64_t goal) {
 }
 
 /* A little more than what is too much, so that it is not so again with the next free. */
-static void purge_to(uint64_t goal) {
+static void purge_to(uint64_t goal, uint64_t time) {
     uint64_t before = purged_bytes(), now = os_fine_clock();
-    struct slice slice = {true, false, before + (idle_bytes() - goal), now + EXCESS_NS};
+    struct slice slice = {true, false, before + (idle_bytes() - goal), now + time};
     loose_purge_first(&slice);
     slots_purge_to(&slice, goal);
     uint64_t purged = purged_bytes() - before;
@@ -87,15 +87,32 @@ void excess_look(void) {
     excess.looked_at = now;
 }
 
-noinline void excess_purge(void) {
-    if (!is_wanted() || idle_bytes() <= bound() || thread.state == THREAD_FORKING ||
-        os_clock() < atomic_load_explicit(&rests_to, memory_order_relaxed) || !lock_try(&purge_lock))
-        return;
+static bool is_too_much(uint64_t wanted) {
+    return is_wanted() && idle_bytes() > bound() + wanted && thread.state != THREAD_FORKING &&
+           os_clock() >= atomic_load_explicit(&rests_to, memory_order_relaxed);
+}
+
+/* Under purge_lock, which is given. */
+static void purge_for(uint64_t time, uint64_t wanted) {
     int error = errno;
     excess_look();
-    uint64_t most = bound();
+    uint64_t most = bound() + wanted;
     if (idle_bytes() > most)
-        purge_to(most - most / 4);
+        purge_to(most - most / 4, time);
     lock_give(&purge_lock);
     errno = error;
+}
+
+noinline void excess_purge(void) {
+    if (is_too_much(0) && lock_try(&purge_lock))
+        purge_for(EXCESS_NS, 0);
+}
+
+void excess_exit(uint64_t left) {
+    uint64_t wanted = EXCESS_LEAST + left * EXCESS_EACH;
+    wanted = wanted < EXCESS_LEFT ? wanted : EXCESS_LEFT;
+    if (!is_too_much(wanted))
+        return;
+    lock_take(&purge_lock);
+    purge_for(EXCESS_EXIT_NS, wanted);
 }
