@@ -21,6 +21,7 @@
 #define COLOR_STEP       64u            /* bytes between the starts of two slabs */
 #define CARVE            4096u          /* bytes: carved at once, at most */
 #define EMPTY_MOST       4u             /* empty SuperSlabs that exiting threads leave as they are */
+#define STOCKS_KEPT      64u            /* arenas that wait to be recycled, before their stocks are purged */
 #define OUTBOX_BLOCKS    1024u          /* blocks in an outbox */
 #define OUTBOX_FEW       64u            /* blocks in one of an arena with a small share */
 #define OUTBOX_BYTES     (256u << 10)   /* bytes: likewise, of larger blocks, if an arena's share is large */

@@ -269,10 +269,17 @@ struct runs {
     uint64_t quotas;                    /* bytes: the sum of the quotas */
 };
 
+/* What an arena has by class, and slow paths alone touch. Owner only. */
+struct stock {
+    struct slab_list available[CLASSES]; /* slabs with free or uncarved blocks, an empty one last */
+    uint32_t seen[CLASSES];              /* a digest of each cache, when the arena was last tidied */
+    uint32_t held[CLASSES];              /* blocks that a cache and its spare one hold, at most */
+    struct block *spare[CLASSES];        /* a cache that was full, to be handed out after the other */
+};
+
 /* One thread's heap, but for the caches, which are in struct thread. Recycled, never unmapped. */
 struct arena {
-    struct slab_list
-        available[CLASSES];         /* owner only: slabs with free or uncarved blocks, an empty one last */
+    struct stock *stock;            /* constant, but of lost and empty arenas; see there */
     struct slab *oldest, *youngest; /* owner only: the list owned, of all its slabs, by last use */
     uint64_t owned;                 /* owner only: bytes of these slabs */
     uint64_t share;                 /* owner only: bytes that it may own, as it was when last looked up */
@@ -291,9 +298,6 @@ struct arena {
     int32_t until_tidy;            /* owner only: blocks until the clock is looked at */
     int64_t until_sample;          /* owner only: blocks until one is sampled; nothing without samples */
     uint64_t sample_seed;          /* owner only: 0 until it is first asked for */
-    uint32_t seen[CLASSES];        /* owner only: a digest of each cache at that time */
-    uint32_t held[CLASSES];        /* owner only: blocks that a cache and its spare one hold, at most */
-    struct block *spare[CLASSES];  /* owner only: a cache that was full, to be handed out after the other */
     struct runs runs;              /* owner only: freed large blocks; of empty_arena, none */
     struct reader reader;          /* see there */
     struct counters counters;

@@ -124,8 +124,8 @@ static void *allocate_small(struct arena *arena, unsigned class) {
         return refill(arena, class);
     struct block *block = thread.cache[class];
     if (block == NULL) {
-        block = thread.own->spare[class];
-        thread.own->spare[class] = NULL;
+        block = thread.own->stock->spare[class];
+        thread.own->stock->spare[class] = NULL;
         if (block == NULL)
             return refill(arena, class);
     }

@@ -9,10 +9,12 @@
 #include "arena.h"
 #include "cache.h"
 #include "runs.h"
+#include "stock.h"
 
 pthread_mutex_t arenas_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct arena *recycled;                    /* arenas_lock */
+static _Atomic uint32_t waiting;                  /* written under arenas_lock: those recycled */
 static _Atomic(struct arena *) all = &late_arena; /* grows under arenas_lock */
 static _Atomic uint32_t running = 1;              /* written under arenas_lock; with the late arena */
 
@@ -32,9 +34,14 @@ struct arena *arenas_first(void) {
 
 /* Under arenas_lock. */
 static struct arena *make(void) {
-    struct arena *arena = metadata_take(sizeof *arena);
+    static struct stock *stock; /* taken, and no arena's yet */
+    if (stock == NULL)
+        stock = stock_take();
+    struct arena *arena = stock == NULL ? NULL : metadata_take(sizeof *arena);
     if (arena == NULL)
         return NULL;
+    arena->stock = stock;
+    stock = NULL;
     rcu_reader_add(&arena->reader);
     arena->next = atomic_load_explicit(&all, memory_order_relaxed);
     arena->index = arena->next->index + 1;
@@ -46,9 +53,10 @@ static struct arena *make(void) {
 struct arena *arenas_take(void) {
     lock_take(&arenas_lock);
     struct arena *arena = recycled;
-    if (arena != NULL)
+    if (arena != NULL) {
         recycled = arena->next_free;
-    else
+        atomic_fetch_sub_explicit(&waiting, 1, memory_order_relaxed);
+    } else
         arena = make();
     if (arena != NULL) {
         atomic_store_explicit(&arena->state, ARENA_RUNNING, memory_order_release);
@@ -59,7 +67,10 @@ struct arena *arenas_take(void) {
 }
 
 void arenas_give(struct arena *arena) {
+    if (atomic_load_explicit(&waiting, memory_order_relaxed) >= STOCKS_KEPT)
+        stock_purge(arena->stock);
     lock_take(&arenas_lock);
+    atomic_fetch_add_explicit(&waiting, 1, memory_order_relaxed);
     arena->next_free = recycled;
     recycled = arena;
     atomic_fetch_sub_explicit(&running, 1, memory_order_relaxed);

@@ -37,7 +37,7 @@ void cache_fill(unsigned class, struct chain chain) {
     thread.cache[class] = chain.first;
     set_cached(class, chain.count);
     room_renew(class);
-    thread.arena->held[class] = chain.count + (uint32_t)thread.room[class].quota;
+    thread.arena->stock->held[class] = chain.count + (uint32_t)thread.room[class].quota;
 }
 
 static void send_home(struct arena *arena, unsigned class, struct block *block) {
@@ -79,11 +79,11 @@ static void set_quota(struct arena *arena, unsigned class, uint32_t quota) {
 }
 
 static void flush_class(struct arena *arena, unsigned class) {
-    struct block *cached = thread.cache[class], *spare = thread.own->spare[class];
+    struct block *cached = thread.cache[class], *spare = thread.own->stock->spare[class];
     cache_settle(class);
-    thread.cache[class] = thread.own->spare[class] = NULL;
+    thread.cache[class] = thread.own->stock->spare[class] = NULL;
     thread.room[class].left = 0;
-    arena->held[class] = 0;
+    arena->stock->held[class] = 0;
     set_cached(class, 0);
     set_quota(arena, class, 0);
     flush_blocks(arena, class, cached);
@@ -103,9 +103,9 @@ static uint32_t digest(unsigned class) {
 
 /* Flushes a class that has not been used since the last time. */
 static void flush_if_idle(struct arena *arena, unsigned class) {
-    if (thread.room[class].quota != 0 && arena->seen[class] == digest(class))
+    if (thread.room[class].quota != 0 && arena->stock->seen[class] == digest(class))
         flush_class(arena, class);
-    arena->seen[class] = digest(class);
+    arena->stock->seen[class] = digest(class);
 }
 
 /* In the child of a fork: whose thread forked, and its caches as they were then. */
@@ -180,7 +180,7 @@ static uint32_t length_of(const struct block *block) {
 
 void cache_count_all(void) {
     for (unsigned class = 1; class < CLASSES; class ++)
-        set_cached(class, length_of(thread.cache[class]) + length_of(thread.own->spare[class]));
+        set_cached(class, length_of(thread.cache[class]) + length_of(thread.own->stock->spare[class]));
 }
 
 /* More frees than refills are a demand, too: else a class that is freed as often as allocated would come here
@@ -189,16 +189,16 @@ void cache_set_aside(unsigned class) {
     struct arena *arena = thread.arena;
     struct block *cached = thread.cache[class];
     uint32_t quota = cache_demand(class), most = (HELD_MOST - 1) * quota;
-    if (arena->held[class] > most)
-        arena->held[class] = length_of(cached);
-    if (arena->held[class] > most) {
+    if (arena->stock->held[class] > most)
+        arena->stock->held[class] = length_of(cached);
+    if (arena->stock->held[class] > most) {
         flush_blocks(arena, class, cached);
         cached = NULL;
-        arena->held[class] = 0;
+        arena->stock->held[class] = 0;
     }
-    thread.own->spare[class] = cached;
+    thread.own->stock->spare[class] = cached;
     thread.cache[class] = NULL;
     room_renew(class);
-    set_cached(class, arena->held[class]);
-    arena->held[class] += quota;
+    set_cached(class, arena->stock->held[class]);
+    arena->stock->held[class] += quota;
 }

@@ -30,7 +30,7 @@ void cache_fill(unsigned class, struct chain chain);
 
 /* Whether a class whose cache has no room may set it aside. */
 static inline bool cache_can_be_set_aside(unsigned class) {
-    return thread.own->spare[class] == NULL && thread.room[class].quota != 0;
+    return thread.own->stock->spare[class] == NULL && thread.room[class].quota != 0;
 }
 
 /* Sets a cache without room aside as the spare one, and starts an empty one with room. */

@@ -74,8 +74,8 @@ static void check_caches(const struct arena *arena) {
     for (unsigned class = 1; class < CLASSES; class ++) {
         uint64_t quota = (uint64_t)thread.room[class].quota;
         uint32_t count = check_cache(arena, class, thread.cache[class]);
-        count += check_cache(arena, class, thread.own->spare[class]);
-        if (count > arena->held[class] || arena->held[class] > HELD_MOST * quota)
+        count += check_cache(arena, class, thread.own->stock->spare[class]);
+        if (count > arena->stock->held[class] || arena->stock->held[class] > HELD_MOST * quota)
             report_invariant("a cache holds so many times its quota at most", &thread.cache[class], NULL,
                              arena);
         quotas += quota * size_class_bytes(class);
@@ -124,7 +124,7 @@ void guard_finish(const struct arena *arena) {
 void guard_check(const struct arena *arena) {
     uint32_t available = 0;
     for (unsigned class = 1; class < CLASSES; class ++)
-        available += check_available(arena, &arena->available[class]);
+        available += check_available(arena, &arena->stock->available[class]);
     if (available != check_owned(arena))
         report_invariant("an arena owns the slabs in its lists", &arena->oldest, NULL, arena);
     if (arena == thread.arena)

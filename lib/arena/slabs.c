@@ -38,7 +38,7 @@ static void owned_remove(struct arena *arena, struct slab *slab) {
 
 /* An empty slab is the last of its list, so that the others are used up before it. */
 static void place(struct arena *arena, struct slab *slab) {
-    struct slab_list *list = &arena->available[slab->class];
+    struct slab_list *list = &arena->stock->available[slab->class];
     if (!slab_has_blocks(slab)) {
         slab->place = PLACE_FULL;
         return;
@@ -50,7 +50,7 @@ static void place(struct arena *arena, struct slab *slab) {
 
 static void displace(struct arena *arena, struct slab *slab) {
     if (slab->place == PLACE_AVAILABLE)
-        slab_list_remove(&arena->available[slab->class], slab);
+        slab_list_remove(&arena->stock->available[slab->class], slab);
     slab->place = PLACE_NONE;
 }
 
@@ -222,7 +222,7 @@ void slabs_exchange(struct arena *arena) {
 
 void slabs_give_up_empty(struct arena *arena) {
     for (unsigned class = 1; class < CLASSES; class ++) {
-        for (struct slab *slab; (slab = arena->available[class].last) != NULL && slab->used == 0;) {
+        for (struct slab *slab; (slab = arena->stock->available[class].last) != NULL && slab->used == 0;) {
             take_out(arena, slab);
             give_up(arena, slab);
         }
@@ -242,7 +242,7 @@ static struct slab *adopt(struct arena *arena, unsigned class) {
 }
 
 struct slab *slabs_find(struct arena *arena, unsigned class) {
-    struct slab *slab = arena->available[class].first;
+    struct slab *slab = arena->stock->available[class].first;
     return slab != NULL ? slab : adopt(arena, class);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Threads that exit one after the other give back at once what they leave empty, though there is a housekeeper
- * and it would not do so for long. */
+ * Threads that exit one after the other give back at once what they leave empty, though there is a
+ * housekeeper and it would not do so for long. */
 #include <pthread.h>
 #include <stdlib.h>
 

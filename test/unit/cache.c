@@ -58,7 +58,7 @@ static void refill(void *unused) {
     /* One block is handed out. */
     require(room->quota > 0 && room->left == room->quota);
     require(length(thread.cache[class]) == brought - 1);
-    require(thread.own->spare[class] == NULL);
+    require(thread.own->stock->spare[class] == NULL);
     require(blocks_used(class) == brought && blocks_counted(class) == brought);
     fh_free(block);
     require(length(thread.cache[class]) == brought && room->left == room->quota - 1);
@@ -105,7 +105,7 @@ static void overflow(void *unused) {
         fh_free(at[i]);
         model_free(&model, thread.room[class].quota);
         require(length(thread.cache[class]) == model.cache &&
-                length(thread.own->spare[class]) == model.spare);
+                length(thread.own->stock->spare[class]) == model.spare);
         require(blocks_used(class) == used - model.past);
     }
     require(model.past > 0 && model.cache + model.spare <= HELD_MOST * (uint32_t)thread.room[class].quota);
@@ -127,14 +127,14 @@ static void empty_both(void *unused) {
     (void)unused;
     allocate_blocks(&blocks);
     free_blocks(&blocks);
-    uint32_t cached = length(thread.cache[class]), spare = length(thread.own->spare[class]);
+    uint32_t cached = length(thread.cache[class]), spare = length(thread.own->stock->spare[class]);
     uint64_t refills = thread.own->counters.refills;
     require(spare > 0);
     blocks.count = cached;
     allocate_blocks(&blocks);
-    require(thread.cache[class] == NULL && length(thread.own->spare[class]) == spare);
+    require(thread.cache[class] == NULL && length(thread.own->stock->spare[class]) == spare);
     void *next = fh_malloc(SIZE);
-    require(thread.own->spare[class] == NULL && length(thread.cache[class]) == spare - 1);
+    require(thread.own->stock->spare[class] == NULL && length(thread.cache[class]) == spare - 1);
     require(thread.own->counters.refills == refills);
     fh_free(next);
     free_blocks(&blocks);
@@ -155,14 +155,14 @@ static void grow(void *unused) {
     allocate_blocks(&blocks);
     uint64_t refills = thread.own->counters.refills;
     for (;;) {
-        while (thread.own->spare[class] == NULL && freed < blocks.count)
+        while (thread.own->stock->spare[class] == NULL && freed < blocks.count)
             fh_free(at[freed++]);
-        uint32_t held = length(thread.cache[class]) + length(thread.own->spare[class]);
+        uint32_t held = length(thread.cache[class]) + length(thread.own->stock->spare[class]);
         require(held <= HELD_MOST * (uint32_t)thread.room[class].quota);
         most = held > most ? held : most;
         if (freed == blocks.count)
             break;
-        while (thread.own->spare[class] != NULL)
+        while (thread.own->stock->spare[class] != NULL)
             at[--freed] = fh_malloc(SIZE);
     }
     require(most > 4 * (uint32_t)thread.room[class].quota && thread.own->counters.refills == refills);
@@ -184,7 +184,8 @@ static void flush(void *unused) {
     at[BLOCKS / 2] = NULL;
     free_blocks(&blocks);
     cache_flush();
-    require(thread.cache[class] == NULL && thread.own->spare[class] == NULL && thread.room[class].left == 0);
+    require(thread.cache[class] == NULL && thread.own->stock->spare[class] == NULL &&
+            thread.room[class].left == 0);
     require(blocks_used(class) == 1 && blocks_counted(class) == 1);
     require(thread.room[class].quota == 0 && thread.own->quotas == 0);
     fh_free(live);
@@ -326,7 +327,8 @@ static void demand_one(void *unused) {
     }
     require(thread.own->quotas - (size_t)thread.room[class].quota * SIZE < others);
     for (unsigned i = 1; i < CLASSES; i++)
-        require(thread.room[i].quota != 0 || (thread.cache[i] == NULL && thread.own->spare[i] == NULL));
+        require(thread.room[i].quota != 0 ||
+                (thread.cache[i] == NULL && thread.own->stock->spare[i] == NULL));
     fh_check();
     free_blocks(&blocks);
 }
@@ -391,7 +393,7 @@ static void who_frees_blocks_without_owner_in_a_class_it_uses_owns_them(void **s
 }
 
 static uint32_t cached(void) {
-    return length(thread.cache[the_class()]) + length(thread.own->spare[the_class()]);
+    return length(thread.cache[the_class()]) + length(thread.own->stock->spare[the_class()]);
 }
 
 /* A thread that may own no more caches them, as far as there is room. */

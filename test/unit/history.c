@@ -251,7 +251,7 @@ static void count_thread(struct scene *scene, const struct thread *locals) {
     if (locals->own == NULL)
         return;
     for (unsigned class = 1; class < CLASSES; class ++)
-        count_cache(scene, locals->own->spare[class]);
+        count_cache(scene, locals->own->stock->spare[class]);
     count_outbox(scene, locals->own);
 }
 
@@ -354,7 +354,7 @@ static void require_ended(const struct arena *arena) {
     require(atomic_load(&arena->state) == ARENA_EXITED);
     require(arena->owned == 0 && arena->oldest == NULL && arena->youngest == NULL);
     for (unsigned class = 0; class < CLASSES; class ++)
-        require(arena->available[class].first == NULL && arena->available[class].last == NULL);
+        require(arena->stock->available[class].first == NULL && arena->stock->available[class].last == NULL);
     require(arena->won == NULL && !arena->called && arena->inbox.head == NULL);
     require(arena->outbox_count == 0 && arena->quotas == 0);
 }

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "arena/stock.h"
 #include "remote/outbox.h"
 #include "remote/queue.h"
 #include "require.h"
@@ -16,11 +17,15 @@ static inline void outbox_open(struct arena *arena) {
     require(arena->outbox_count == 0 && arena->outbox_room == (int32_t)OUTBOX_BYTES);
 }
 
-/* As new, but for the outbox, which is for ever. */
+/* As new, but for the outbox and the stock, which are for ever. */
 static inline void arena_renew(struct arena *arena) {
     struct outbox *outbox = arena->outbox;
+    struct stock *stock = arena->stock == NULL ? stock_take() : arena->stock;
+    require(stock != NULL);
     memset(arena, 0, sizeof *arena);
+    memset(stock, 0, sizeof *stock);
     arena->outbox = outbox;
+    arena->stock = stock;
     outbox_open(arena);
 }
 

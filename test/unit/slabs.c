@@ -5,7 +5,10 @@
 #include "check.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "arena/arenas.h"
 #include "arena/guard.h"
 #include "arena/orphans.h"
 #include "arena/slabs.h"
@@ -552,7 +555,8 @@ static void an_arena_that_ends_has_nothing(void **state) {
     assert_true(inbox_is_empty(owner));
     assert_int_equal(owner->state, ARENA_EXITED);
     for (unsigned class = 0; class < CLASSES; class ++)
-        assert_true(owner->available[class].first == NULL && owner->available[class].last == NULL);
+        assert_true(owner->stock->available[class].first == NULL &&
+                    owner->stock->available[class].last == NULL);
     assert_ptr_equal(full->owner, OWNER_NONE);
     assert_int_equal(full->place, PLACE_NONE);
     struct slab *const left[] = {some, posted, orphan};
@@ -632,7 +636,7 @@ static void take_unarranged(void *unused) {
 
 static void leave_the_list(void *unused) {
     (void)unused;
-    owner->available[CLASS] = (struct slab_list){NULL, NULL};
+    owner->stock->available[CLASS] = (struct slab_list){NULL, NULL};
     guard_check(owner);
 }
 
@@ -694,6 +698,33 @@ static void check_finds_what_is_broken(void **state) {
     assert_all_gone();
 }
 
+/* Of many arenas that wait to be recycled, few keep pages that only a thread at work needs. */
+static void arenas_that_wait_keep_few_pages(void **state) {
+    static struct arena *taken[2 * STOCKS_KEPT];
+    unsigned char is_resident = 1;
+    (void)state;
+    if (getpagesize() != 4096)
+        skip();
+    for (unsigned i = 0; i < 2 * STOCKS_KEPT; i++) {
+        taken[i] = arenas_take();
+        assert_non_null(taken[i]);
+        memset(taken[i]->stock, 0, sizeof(struct stock)); /* touched */
+    }
+    struct arena *last = taken[2 * STOCKS_KEPT - 1];
+    assert_int_equal(mincore(last->stock, sizeof(struct stock), &is_resident), 0);
+    assert_true(is_resident & 1);
+    for (unsigned i = 0; i < 2 * STOCKS_KEPT; i++) {
+        slabs_release_all(taken[i]);
+        arenas_give(taken[i]);
+    }
+    assert_int_equal(mincore(last->stock, sizeof(struct stock), &is_resident), 0);
+    assert_false(is_resident & 1);
+    assert_ptr_equal(arenas_take(), last); /* and it is as good as new */
+    assert_null(last->stock->available[CLASS].first);
+    slabs_release_all(last);
+    arenas_give(last);
+}
+
 TESTS(cmocka_unit_test(what_is_owned_is_bounded_in_bytes),
       cmocka_unit_test(a_slab_that_has_been_used_is_not_the_oldest),
       cmocka_unit_test(a_slab_may_be_larger_than_the_share), cmocka_unit_test(an_empty_slab_is_given_up),
@@ -705,4 +736,5 @@ TESTS(cmocka_unit_test(what_is_owned_is_bounded_in_bytes),
       cmocka_unit_test(a_slab_claimed_for_many_blocks_is_kept_by_who_uses_its_class),
       cmocka_unit_test(a_slab_claimed_for_its_last_blocks_is_given_up),
       cmocka_unit_test(a_slab_may_be_claimed_to_be_kept), cmocka_unit_test(what_is_kept_is_bounded),
-      cmocka_unit_test(an_arena_that_ends_has_nothing), cmocka_unit_test(check_finds_what_is_broken))
+      cmocka_unit_test(an_arena_that_ends_has_nothing), cmocka_unit_test(check_finds_what_is_broken),
+      cmocka_unit_test(arenas_that_wait_keep_few_pages))
