@@ -92,7 +92,7 @@ struct fh_live {
     uint64_t length;     /* bytes of the whole page, most of which may never be written */
     uint64_t sequence;   /* odd while it is written; 0: never written yet */
     uint64_t written_ns; /* CLOCK_MONOTONIC, when it was written */
-    uint64_t took_ns;    /* how long the walk took */
+    uint64_t took_ns;    /* how long the walk took, in all of its slices */
     uint64_t period_ms;  /* when it is to be written again, about */
     uint32_t process_id;
     uint32_t has_housekeeper; /* 0: it is written when the program comes along a slow path only */

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -207,6 +208,10 @@ void os_expect_sandbox(void) {
     atomic_store_explicit(&has_sandbox, true, memory_order_relaxed);
 }
 
+bool os_is_in_sandbox(void) {
+    return atomic_load_explicit(&has_sandbox, memory_order_relaxed);
+}
+
 static __thread bool has_own_files;
 
 /* Else the program could find a number taken that it has just freed, or free ours. */
@@ -227,6 +232,47 @@ bool os_read(const char *name, char *text, size_t size) {
     syscall(SYS_close, file);
     text[length > 0 ? length : 0] = '\0';
     return length > 0;
+}
+
+#define HIGH_FILE 1000 /* where a program does not expect one */
+
+/* The lowest numbers are those that programs count on. */
+static int move_up(int file) {
+    int moved = fcntl(file, F_DUPFD_CLOEXEC, HIGH_FILE);
+    if (moved < 0)
+        return file;
+    close(file);
+    return moved;
+}
+
+static bool is_file_of(const struct shared *shared) {
+    struct stat status;
+    return fstat(shared->file, &status) == 0 && status.st_dev == shared->device &&
+           status.st_ino == shared->inode;
+}
+
+/* Nobody may shorten the file: to touch what is not there any more would end the process. */
+bool os_share(struct shared *shared, const char *name, size_t length) {
+    int file = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (file < 0)
+        return false;
+    struct stat status;
+    file = move_up(file);
+    bool is_made = ftruncate(file, (off_t)length) == 0 && fstat(file, &status) == 0 &&
+                   fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
+    void *address = is_made ? mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
+    if (address == MAP_FAILED) {
+        close(file);
+        return false;
+    }
+    *shared = (struct shared){address, length, file, status.st_dev, status.st_ino};
+    return true;
+}
+
+void os_unshare(const struct shared *shared) {
+    munmap(shared->address, shared->length);
+    if (is_file_of(shared))
+        close(shared->file);
 }
 
 void os_name_thread(const char *name) {
@@ -251,6 +297,10 @@ uint32_t os_thread_id(void) {
     int owner = mutex.__data.__owner;
     pthread_mutex_unlock(&mutex);
     return (uint32_t)owner;
+}
+
+uint32_t os_process(void) {
+    return (uint32_t)syscall(SYS_getpid);
 }
 
 uint64_t os_clock(void) {

@@ -85,6 +85,19 @@ bool os_map_at(void *address, size_t length);
 bool os_wait(_Atomic uint32_t *word, uint32_t value, uint64_t milliseconds);
 void os_wake(_Atomic uint32_t *word);
 
+/* Memory that other processes can read and write while they have its file. */
+struct shared {
+    void *address;
+    size_t length;
+    int file;               /* in the descriptors of the thread that has made it */
+    uint64_t device, inode; /* of that file, for a program may close it and open another one */
+};
+
+/* Makes length zeroed bytes of it, under a name in /proc/PID/fd; false if there are none, or not to be had.
+ */
+bool os_share(struct shared *shared, const char *name, size_t length);
+void os_unshare(const struct shared *shared);
+
 /* Sleeps. */
 void os_pause(uint64_t milliseconds);
 
@@ -103,9 +116,13 @@ void os_name_thread(const char *name);
 /* Gives the calling thread the usual scheduling policy if it has a real-time one. Nothing in a sandbox. */
 void os_end_real_time(void);
 void os_expect_sandbox(void);
+bool os_is_in_sandbox(void);
 
 /* The kernel's number of the calling thread. */
 uint32_t os_thread_id(void);
+
+/* That of the process. */
+uint32_t os_process(void);
 
 /* Milliseconds of a clock that only goes forward, coarse and cheap; where it cannot be read it stands still.
  * As a rule neither clock is a system call. */

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "crash.h"
 #include "freehold.h"
+#include "live.h"
 #include "memcheck.h"
 #include "sample.h"
 #include "superslab/housekeeper.h"
@@ -23,6 +24,7 @@ __attribute__((constructor)) static void start(void) {
     arena_prepare_fork();
     housekeeper_allow();
     sample_start();
+    live_start();
 }
 
 __attribute__((destructor)) static void finish(void) {

@@ -36,6 +36,7 @@ struct account *account_make(bool has_maps) {
         return NULL;
     account->length = length;
     account->page = os_page();
+    account->page_shift = (unsigned)__builtin_ctzl(account->page);
     account->image = (struct fh_live *)((char *)account + image_offset());
     image_make(account->image, has_maps);
     return account;
@@ -51,7 +52,6 @@ void account_begin(struct account *account) {
     size_t kept = offsetof(struct account, phase), end = offsetof(struct account, view);
     memset((char *)account + kept, 0, end - kept);
     image_clear(image);
-    account->began = os_fine_clock();
     for (unsigned class = 0; class < CLASSES; class ++) {
         struct fh_class_stats *record = image_add(image, TABLE_CLASSES);
         record->block_size = class == CLASS_NONE ? 0 : (uint32_t)size_class_bytes(class);
@@ -218,7 +218,6 @@ static void finish(struct account *account) {
     image->limit_bytes = (uint64_t)config.limit << 20;
     image->guard = config.guard;
     image->written_ns = os_fine_clock();
-    image->took_ns = image->written_ns - account->began;
     account->phase = PHASE_DONE;
 }
 
@@ -229,10 +228,13 @@ bool account_walk(struct account *account, const struct slice *slice) {
         [PHASE_HUGE] = step_huge,
         [PHASE_SUM] = finish,
     };
+    uint64_t began = os_fine_clock();
     while (account->phase != PHASE_DONE) {
         steps[account->phase](account);
         if (slice_is_over(slice))
             break;
     }
+    account->took += os_fine_clock() - began;
+    account->image->took_ns = account->took;
     return account->phase == PHASE_DONE;
 }

@@ -18,12 +18,13 @@ enum account_phase { PHASE_SUPERSLABS, PHASE_REGIONS, PHASE_HUGE, PHASE_SUM, PHA
 /* A walk, and what it has found. All of it belongs to whoever has made it. Bytes are those that have memory.
  */
 struct account {
-    size_t length;                           /* of the mapping: this, and the image */
-    size_t page;                             /* of the kernel's */
+    size_t length; /* of the mapping: this, and the image */
+    size_t page;   /* of the kernel's */
+    unsigned page_shift;
     uint32_t phase;                          /* an enum account_phase */
     uint32_t next;                           /* slot, granule of the view, or leaf */
     const char *last;                        /* base of the region that was begun last */
-    uint64_t began;                          /* nanoseconds */
+    uint64_t took;                           /* nanoseconds, in all of its slices */
     uint64_t used_of[CLASSES];               /* of used blocks, by class */
     uint64_t runs, kept_runs;                /* of live ones; of those that threads keep */
     uint64_t huge_blocks;                    /* of live ones */

@@ -28,12 +28,12 @@ void residency_look(struct account *account, const char *base, unsigned first, u
 }
 
 uint64_t residency_between(const struct account *account, size_t from, size_t to) {
+    const unsigned shift = account->page_shift;
     uint64_t bytes = 0;
-    for (size_t at = from; at < to;) {
-        size_t end = (at / account->page + 1) * account->page;
+    for (size_t at = from, end; at < to; at = end) {
+        end = ((at >> shift) + 1) << shift;
         end = end < to ? end : to;
-        bytes += (account->pages[at / account->page] & 1) != 0 ? end - at : 0;
-        at = end;
+        bytes += (account->pages[at >> shift] & 1) != 0 ? end - at : 0;
     }
     return bytes;
 }

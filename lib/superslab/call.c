@@ -7,6 +7,7 @@
 #define PATIENCE 2000u /* milliseconds without a sign, when something decays, before others do its work */
 
 _Atomic uint32_t housekeeper_word;
+_Atomic(housekeeper_task) housekeeper_also;
 
 static _Atomic uint64_t seen_at; /* milliseconds: its last sign */
 
@@ -41,4 +42,9 @@ bool housekeeper_works(void) {
         return false;
     uint64_t silence = os_clock() - atomic_load_explicit(&seen_at, memory_order_relaxed);
     return state == HOUSEKEEPER_ASLEEP || silence < PATIENCE + 8 * config.decay;
+}
+
+void housekeeper_add(housekeeper_task task) {
+    atomic_store_explicit(&housekeeper_also, task, memory_order_relaxed);
+    (void)housekeeper_call();
 }

@@ -35,6 +35,15 @@ bool housekeeper_works(void);
 void housekeeper_wake_up(void);
 bool housekeeper_call_up(void);
 
+/* Something else that is to be done now and then: by the housekeeper, and on slow paths, which are to do
+ * little. It says after how many milliseconds it wants to be called again; UINT64_MAX: not before another
+ * call. */
+typedef uint64_t (*housekeeper_task)(bool is_housekeeper);
+extern _Atomic(housekeeper_task) housekeeper_also;
+
+/* Adds the only one that there is. */
+void housekeeper_add(housekeeper_task task);
+
 /* Something has become free that will decay. The fence is between that and the look at the word; partner:
  * the one in the housekeeper between the word and its look at what decays. */
 static inline void housekeeper_wake(void) {

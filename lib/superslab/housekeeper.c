@@ -34,6 +34,11 @@ static bool sleep_for_long(void) {
     return true;
 }
 
+static uint64_t do_also(void) {
+    housekeeper_task task = atomic_load_explicit(&housekeeper_also, memory_order_relaxed);
+    return task == NULL ? PURGE_NOTHING : task(true);
+}
+
 static void *run(void *unused) {
     bool can_sleep = true;
     os_name_thread("freehold");
@@ -45,7 +50,8 @@ static void *run(void *unused) {
         call_sign();
         call_change(HOUSEKEEPER_CALLED, HOUSEKEEPER_AWAKE);
         pressure_look();
-        uint64_t pause = purge_step();
+        uint64_t pause = purge_step(), other = do_also();
+        pause = pause < other ? pause : other;
         if (pause == PURGE_NOTHING)
             can_sleep = sleep_for_long();
         else if (pause != 0)

@@ -185,9 +185,17 @@ static bool is_time(uint64_t now) {
     return since >= (is_mine && !__libc_single_threaded ? 2 : 1) * (uint64_t)SLICE_SPACE_NS;
 }
 
+/* It does little while the housekeeper does the rest. */
+static void do_also(void) {
+    housekeeper_task task = atomic_load_explicit(&housekeeper_also, memory_order_relaxed);
+    if (unlikely(task != NULL) && thread.own != NULL && thread.state != THREAD_FORKING)
+        (void)task(false);
+}
+
 void purge_tick(void) {
     if (thread.own != NULL)
         excess_leave();
+    do_also();
     if (thread.own == NULL || housekeeper_works() || !is_time(os_fine_clock()) ||
         thread.state == THREAD_FORKING || !lock_try(&purge_lock))
         return;

@@ -4,6 +4,7 @@
  * each time. usage: account [SECONDS]. */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
