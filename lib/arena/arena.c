@@ -6,6 +6,7 @@
 #include "../config.h"
 #include "../memcheck.h"
 #include "../os.h"
+#include "../probe.h"
 #include "../remote/outbox.h"
 #include "../sample.h"
 #include "../superslab/filling.h"
@@ -112,6 +113,7 @@ static void *refill(struct arena *arena, unsigned class) {
         cache_fill(class, (struct chain){chain.first->next, NULL, chain.count - 1});
     chain.first->mark = 0;
     counter_add(&arena->counters.refills, 1);
+    probe3(refill, size_class_bytes(class), chain.count, chain.first);
     arena->until_sample -= chain.count;
     tidy(arena, (int32_t)chain.count);
     if (config.guard >= 2 && arena->counters.refills % CHECK_EVERY == 0)
@@ -228,9 +230,10 @@ void *arena_allocate(size_t size, size_t alignment, bool *zero) {
         }
         errno = error;
     }
-    if (unlikely(block == NULL))
+    if (unlikely(block == NULL)) {
+        probe2(no_memory, size, alignment);
         errno = ENOMEM;
-    else if (unlikely(memcheck_runs))
+    } else if (unlikely(memcheck_runs))
         memcheck_allocated(block, size, arena_block_size(block, "malloc", NULL), *zero);
     return block;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "slabs.h"
 
+#include "../probe.h"
 #include "../remote/inbox.h"
 #include "../remote/outbox.h"
 #include "../remote/queue.h"
@@ -140,6 +141,7 @@ bool slabs_claim(struct arena *arena, struct slab *slab) {
     if (arena->owned + bytes_of(slab) > arena->share || !slab_claim(slab, arena))
         return false;
     counter_add(&arena->counters.claims, 1);
+    probe2(claim, slab->start, slab->block_size);
     queue_drain_owned(arena, slab);
     if (slab->place == PLACE_ORPHANS)
         orphans_remove(slab);
@@ -235,6 +237,7 @@ static struct slab *adopt(struct arena *arena, unsigned class) {
     if (slab == NULL)
         return NULL;
     counter_add(&arena->counters.adoptions, 1);
+    probe3(adopt, slab->start, slab->block_size, slab->used);
     queue_drain_owned(arena, slab);
     keep(arena, slab);
     bound_to_share(arena);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "inbox.h"
 
+#include "../probe.h"
 #include "../superslab/rcu.h"
 #include "../superslab/descriptor.h"
 #include "../superslab/slab.h"
@@ -19,6 +20,7 @@ void won_add(struct arena *arena, struct slab *slab) {
 
 void won_claim(struct arena *arena, struct slab *slab, uint32_t blocks) {
     counter_add(&arena->counters.claims, 1);
+    probe2(claim, slab->start, slab->block_size);
     slab->claimed_for = (uint16_t)blocks;
     won_link(arena, slab, WON_CLAIMED);
 }

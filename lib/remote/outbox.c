@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "outbox.h"
 
+#include "../probe.h"
 #include "../superslab/rcu.h"
 #include "../superslab/registry.h"
 #include "../superslab/slab.h"
@@ -18,6 +19,7 @@ static void push(struct arena *arena, const struct outbox_group *group) {
     uint16_t second = offset_of(slab, group->count > 1 ? group->first->next : group->first);
     *batch_of(slab, group->first) = (struct batch){second, offset_of(slab, group->last), group->count};
     counter_add(&arena->counters.pushes, 1);
+    probe3(push, slab->start, group->count, slab->block_size);
     counter_add(&arena->counters.queued[slab->class], group->count);
     queue_push_mp(slab, group->first);
     /* Between our push and our look at the owner; partners: the fences in slab_claim and release_all. */

@@ -2,6 +2,7 @@
 #include "queue.h"
 
 #include "../config.h"
+#include "../probe.h"
 #include "../report.h"
 #include "../superslab/filling.h"
 #include "../superslab/registry.h"
@@ -118,6 +119,7 @@ uint32_t queue_drain_owned(struct arena *arena, struct slab *slab) {
         drained += batch.count;
     }
     counter_add(&arena->counters.drains, 1);
+    probe3(drain, slab->start, drained, slab->block_size);
     counter_add(&arena->counters.used[slab->class], -(int64_t)drained);
     counter_add(&arena->counters.queued[slab->class], -(int64_t)drained);
     return drained;

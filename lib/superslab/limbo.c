@@ -2,6 +2,7 @@
 #include "limbo.h"
 
 #include "../lock.h"
+#include "../probe.h"
 #include "../thread.h"
 #include "call.h"
 #include "descriptor.h"
@@ -99,6 +100,7 @@ void limbo_empty(void) {
         put_back(&left, &second_round);
         atomic_store_explicit(&is_pending, true, memory_order_relaxed);
     } else {
+        probe1(grace_period, limbo_bytes());
         atomic_fetch_add_explicit(&grace_periods, 1, memory_order_relaxed);
         for (struct superslab *superslab; (superslab = second_round) != NULL;) {
             second_round = superslab->next;

@@ -3,6 +3,7 @@
 
 #include "../config.h"
 #include "../os.h"
+#include "../probe.h"
 
 static _Atomic uint64_t space;   /* bytes */
 static _Atomic uint64_t touched; /* bytes */
@@ -65,6 +66,7 @@ uint64_t large_bytes(void) {
 bool pages_purge(char *base, size_t length) {
     if (!os_purge(base, length))
         return false;
+    probe2(purge, base, length);
     atomic_fetch_add_explicit(&purged, length, memory_order_relaxed);
     return true;
 }

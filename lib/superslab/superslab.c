@@ -3,6 +3,7 @@
 
 #include "../lock.h"
 #include "../os.h"
+#include "../probe.h"
 #include "huge_page.h"
 #include "limbo.h"
 #include "recent.h"
@@ -103,6 +104,7 @@ static void publish(struct superslab *superslab, struct slot *slot, uint64_t uni
     units_offer(superslab->slot);
     count_one();
     atomic_fetch_add_explicit(&made, 1, memory_order_relaxed);
+    probe1(superslab_made, superslab->base);
 }
 
 /* Under superslabs_lock. */
@@ -154,6 +156,7 @@ bool superslab_retire(struct slot *slot) {
     atomic_fetch_sub_explicit(&present, 1, memory_order_relaxed);
     atomic_store_explicit(&slot->superslab, NULL, memory_order_relaxed);
     uint32_t index = superslab->slot;
+    probe1(superslab_retired, superslab->base);
     limbo_add(superslab);
     lock_take(&superslabs_lock);
     slot_give(index);
