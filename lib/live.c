@@ -193,6 +193,7 @@ int fh_live(int on) {
         return -1;
     }
     struct slice slice = slice_endless();
+    errno = os_is_in_sandbox() ? EPERM : errno;
     bool is_on = on != 0 && !os_is_in_sandbox() && begin();
     int error = errno;
     set_state(is_on ? LIVE_ON : LIVE_OFF);

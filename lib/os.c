@@ -251,8 +251,18 @@ static bool is_file_of(const struct shared *shared) {
            status.st_ino == shared->inode;
 }
 
+/* The kernel does not only refuse a file that is longer than the process may write: it sends SIGXFSZ. */
+static bool may_be_so_long(size_t length) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= length;
+}
+
 /* Nobody may shorten the file: to touch what is not there any more would end the process. */
 bool os_share(struct shared *shared, const char *name, size_t length) {
+    if (!may_be_so_long(length)) {
+        errno = EFBIG;
+        return false;
+    }
     int file = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0)
         return false;
