@@ -56,6 +56,11 @@ static void start(void *(*work)(void *), void *of) {
     }
 }
 
+static void *idle(void *unused) {
+    (void)unused;
+    return sleep_for_good();
+}
+
 enum { SLEEPERS = 4, SLEEPER_BLOCKS = 9 * 1024 };
 
 static void *sleeper(void *blocks) {
@@ -112,16 +117,10 @@ static bool make_huge(char *base) {
     return madvise(base, HUGE_PAGE, MADV_HUGEPAGE) == 0 && madvise(base, HUGE_PAGE, MADV_COLLAPSE) == 0;
 }
 
-static void *idle(void *unused) {
-    (void)unused;
-    return sleep_for_good();
-}
-
 static void plant_swell(void) {
     static void *blocks[SWELL_BLOCKS];
     static uintptr_t kept[SWELL_BLOCKS];
     unsigned count = 0;
-    start(idle, NULL); /* and with it the housekeeper */
     for (unsigned i = 0; i < SWELL_BLOCKS; i++)
         blocks[i] = take(60000);
     for (unsigned i = 0; i < SWELL_BLOCKS; i++) {
@@ -187,6 +186,7 @@ int main(int count, char **words) {
     for (unsigned i = 0; count > 1 && i < sizeof causes / sizeof *causes; i++) {
         if (strcmp(words[1], causes[i].name) != 0)
             continue;
+        start(idle, NULL); /* and with it the housekeeper */
         causes[i].plant();
         if (count > 2)
             write_account(words[2]);

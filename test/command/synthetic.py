@@ -106,6 +106,7 @@ class Writer:
 
     def __init__(self, content, flags):
         self.lock = threading.Lock()
+        self.is_ready = threading.Event()
         self.descriptor = os.memfd_create("freehold-live")
         self.content = content
         self.at = page.HEADER.offset
@@ -114,7 +115,9 @@ class Writer:
         self.put("I", "process_id", os.getpid())
         self.put("Q", "written_ns", time.monotonic_ns())
         if "--deaf" not in flags:
-            threading.Thread(target=self.keep_house, args=(self.get("I", "wanted"),), daemon=True).start()
+            seen = self.get("I", "wanted")
+            threading.Thread(target=self.keep_house, args=(seen, "--named" in flags), daemon=True).start()
+            self.is_ready.wait()
 
     def get(self, code, name):
         return struct.unpack("<" + code, os.pread(self.descriptor, struct.calcsize(code), self.at(name)))[0]
@@ -134,7 +137,11 @@ class Writer:
             self.put("Q", "written_ns", time.monotonic_ns())
             self.put("Q", "sequence", (sequence | 1) + 1)
 
-    def keep_house(self, seen):
+    def keep_house(self, seen, is_named):
+        if is_named:
+            with open(f"/proc/self/task/{threading.get_native_id()}/comm", "w", encoding="ascii") as file:
+                file.write("freehold")
+        self.is_ready.set()
         while True:
             time.sleep(HOUSEKEEPER_SECONDS)
             wanted = self.get("I", "purge_wanted")

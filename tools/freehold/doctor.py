@@ -77,6 +77,12 @@ def head(facts):
     return f"{words}: {amount.text(over)} more, {100 * over / max(1, stats['resident']):.0f} %."
 
 
+def warning(facts):
+    """Of a page that nobody writes anew."""
+    return (f"The figures are {facts.page.get('age_seconds', 0):.0f} s old: the process has no housekeeper, and writes them when "
+            "it takes a slow path. What it did since is not seen.")
+
+
 def wrapped(words, indent):
     return textwrap.fill(words, WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent),
                          break_on_hyphens=False, break_long_words=False)
@@ -84,6 +90,8 @@ def wrapped(words, indent):
 
 def lines(facts, found):
     yield wrapped(head(facts), "")
+    if facts.is_old():
+        yield colour.paint(wrapped(warning(facts), ""), "yellow")
     if not found:
         yield "Nothing is over what is usual."
     for number, finding in enumerate(found, 1):
@@ -101,6 +109,7 @@ def main(given):
     if given.json:
         stats = facts.stats
         print(json.dumps({"schema": "freehold-doctor-1", "process_id": facts.pid(), "seconds": round(facts.seconds, 3),
+                          "is_old": facts.is_old(),
                           "live": stats["live"], "resident": stats["resident"], "causes": found}))
     else:
         print("\n".join(lines(facts, found)))

@@ -103,12 +103,13 @@ def table_of(header, name, length):
 
 
 class Page:
-    """An open page. `who` is what messages call it."""
+    """An open page. `who` is what messages call it, `pid` its process, if that is known."""
 
-    def __init__(self, descriptor, who, may_ask):
+    def __init__(self, descriptor, who, may_ask, pid=None):
         self.descriptor = descriptor
         self.who = who
         self.may_ask = may_ask
+        self.pid = pid
 
     def __enter__(self):
         return self
@@ -177,11 +178,15 @@ class Page:
         os.pwrite(self.descriptor, struct.pack("<I", value), HEADER.offset(name))
         return value
 
+    def is_kept(self, header):
+        """Whether somebody writes it by himself. A page that is old may have been written before he was there."""
+        return header["has_housekeeper"] or (self.pid is not None and process.has_housekeeper(self.pid))
+
     def fresh(self, patience=ASK_SECONDS, names=ACCOUNT):
         """As read, after asking for a new writing, if there is somebody who does it by itself."""
         asked = time.monotonic_ns()
         view = self.read(names=names)
-        if self.bump("wanted") is None or not view.header["has_housekeeper"]:
+        if self.bump("wanted") is None or not self.is_kept(view.header):
             return view
         deadline = time.monotonic() + patience
         while view.header["written_ns"] < asked and time.monotonic() < deadline:
@@ -228,10 +233,10 @@ def descriptors(pid):
     return []
 
 
-def open_path(path, who):
+def open_path(path, who, pid):
     for flags, may_ask in ((os.O_RDWR, True), (os.O_RDONLY, False)):
         try:
-            return Page(os.open(path, flags | os.O_CLOEXEC), who, may_ask)
+            return Page(os.open(path, flags | os.O_CLOEXEC), who, may_ask, pid)
         except PermissionError:
             continue
     raise Failure(f"{who}: you may not read its page", NO_PERMISSION)
@@ -246,7 +251,7 @@ def open_process(pid):
     strangers = []
     for path in descriptors(pid):
         try:
-            page = open_path(path, who)
+            page = open_path(path, who, pid)
         except FileNotFoundError:
             continue
         number = page.header()["process_id"]

@@ -53,6 +53,13 @@ def threads(pid):
     return found
 
 
+def has_housekeeper(pid):
+    """Whether one of its threads has the name of Freehold's housekeeper."""
+    with contextlib.suppress(OSError):
+        return any(read(f"/proc/{pid}/task/{thread}/comm") == "freehold\n" for thread in other_threads(pid))
+    return False
+
+
 def has_library(pid):
     return LIBRARY in read(f"/proc/{pid}/maps")
 

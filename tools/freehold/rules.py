@@ -11,6 +11,7 @@ Help = collections.namedtuple("Help", "what gain")  # gain in bytes at most, or 
 MIB = 1 << 20
 GROWTH_LEAST = MIB     # bytes of live blocks, before growth is one
 GROWTH_PART = 100      # or one part in so many of them
+OLD_SECONDS = 3        # a housekeeper writes the page each second
 DECAY_LONG_MS = 5000
 DECAY_USUAL_MS = 1000
 CACHE_USUAL_KIB = 64
@@ -31,6 +32,10 @@ class Facts:
 
     def pid(self):
         return self.last["process_id"]
+
+    def is_old(self):
+        """Whether the figures are of some time ago, so that they say nothing of what the kernel counts now."""
+        return self.page.get("age_seconds", 0) >= OLD_SECONDS
 
     def running(self):
         return [arena for arena in self.last["arenas"] if arena["state"] == "running"]
@@ -132,23 +137,30 @@ def cached(facts):
     return facts.stats["cached"]
 
 
+def cached_small(facts):
+    """Bytes of blocks in caches; the rest is runs, of which a thread says how many only from time to time."""
+    return min(cached(facts), sum(row["cached"] * row["block_size"] for row in facts.last["classes"]))
+
+
 def say_cached(facts):
     rows = [(causes.arena_name(arena), arena["cached"] + arena["kept_runs"]) for arena in facts.last["arenas"]]
-    holders = sum(size > 0 for _, size in rows)
-    runs = sum(arena["kept_runs"] for arena in facts.last["arenas"])
+    holders = [row for row in rows if row[1] > 0]
     words = "freed blocks are kept in caches, to be handed out again"
-    words += f": by {plural(holders, 'thread')}, most by {listed(rows)}." if holders else "."
+    if 2 * sum(size for _, size in holders) > cached(facts):
+        words += f": by {plural(len(holders), 'thread')}, most by {listed(holders)}."
+    else:
+        words += f", by some of {plural(len(facts.running()), 'thread')}."
+    runs = cached(facts) - cached_small(facts)
     return words + (f" {amount.text(runs)} of it are runs, for blocks over 32 KiB." if runs > MIB else "")
 
 
 def help_cached(facts):
-    runs = min(sum(arena["kept_runs"] for arena in facts.last["arenas"]), facts.stats["cached"])
-    small = facts.stats["cached"] - runs
+    small = cached_small(facts)
     if small > MIB:
         yield Help(f"Set FREEHOLD_CACHE={CACHE_USUAL_KIB // 4}, a quarter of what is usual: smaller caches, more trips to "
                    "the slabs", small * 3 // 4)
-    yield Help("Use fewer threads, or let idle ones end: a thread that ends gives its caches back", facts.stats["cached"])
-    yield Help("Or let a thread call malloc_trim(0) before it waits for long: that empties its caches", facts.stats["cached"])
+    yield Help("Use fewer threads, or let idle ones end: a thread that ends gives its caches back", cached(facts))
+    yield Help("Or let a thread call malloc_trim(0) before it waits for long: that empties its caches", cached(facts))
 
 
 def waiting(facts):
@@ -192,7 +204,7 @@ def help_swell(facts):
 
 def outside(facts):
     """Resident memory of the process that is not the allocator's."""
-    return max(0, facts.process.get("resident", 0) - facts.stats["resident"])
+    return 0 if facts.is_old() else max(0, facts.process.get("resident", 0) - facts.stats["resident"])
 
 
 RULES = (
