@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * plant CAUSE [FILE]: has much more memory than it uses, for one cause, says "ready", and waits until its
- * standard input ends. With FILE it writes there what fh_stats_json says. The causes:
+ * plant [-h] CAUSE [FILE]: has much more memory than it uses, for one cause, says "ready", and waits until
+ * its standard input ends. With FILE it writes there what fh_stats_json says. The causes:
  *
- *   sleepers  threads own slabs, sleep, and have nearly all their blocks freed by another
+ *   sleepers  threads own slabs, sleep, and have all their blocks freed by another
  *   drift     sizes change again and again, and of each a few blocks live on
  *   leak      a thread allocates all the time and frees nothing
  *   swell     huge pages cover SuperSlabs in which a single block lives
  *   pool      threads have used large blocks, freed them, and sleep with what they keep
+ *
+ * With -h the program does what the doctor says would help.
  *
  * Status 77 means that the machine cannot do it. */
 #include <dlfcn.h>
@@ -31,6 +33,7 @@
 
 static pthread_barrier_t barrier;
 static void *volatile lost;
+static bool helps;
 
 static void *take(size_t size) {
     void *block = malloc(size);
@@ -67,6 +70,11 @@ static void *sleeper(void *blocks) {
     for (size_t i = 0; i < SLEEPER_BLOCKS; i++)
         ((void **)blocks)[i] = take(1000);
     pthread_barrier_wait(&barrier);
+    if (helps) {
+        pthread_barrier_wait(&barrier);
+        malloc_trim(0);
+        pthread_barrier_wait(&barrier);
+    }
     return sleep_for_good();
 }
 
@@ -78,8 +86,12 @@ static void plant_sleepers(void) {
     pthread_barrier_wait(&barrier);
     for (unsigned i = 0; i < SLEEPERS; i++)
         for (size_t j = 0; j < SLEEPER_BLOCKS; j++)
-            if (j % 16 != 0)
-                free(blocks[i][j]);
+            free(blocks[i][j]);
+    if (helps) {
+        malloc_trim(0); /* sends what the outbox has */
+        pthread_barrier_wait(&barrier);
+        pthread_barrier_wait(&barrier);
+    }
 }
 
 static void plant_drift(void) {
@@ -154,6 +166,8 @@ static void *pool_thread(void *unused) {
         for (unsigned i = 0; i < POOL_BLOCKS; i++)
             free(blocks[i]);
     }
+    if (helps)
+        malloc_trim(0);
     pthread_barrier_wait(&barrier);
     return sleep_for_good();
 }
@@ -183,6 +197,11 @@ static void write_account(const char *path) {
 }
 
 int main(int count, char **words) {
+    if (count > 1 && strcmp(words[1], "-h") == 0) {
+        helps = true;
+        count--;
+        words++;
+    }
     for (unsigned i = 0; count > 1 && i < sizeof causes / sizeof *causes; i++) {
         if (strcmp(words[1], causes[i].name) != 0)
             continue;
@@ -196,6 +215,6 @@ int main(int count, char **words) {
             ;
         _exit(0);
     }
-    fputs("usage: plant sleepers|drift|leak|swell|pool [FILE]\n", stderr);
+    fputs("usage: plant [-h] sleepers|drift|leak|swell|pool [FILE]\n", stderr);
     return 2;
 }

@@ -184,7 +184,7 @@ def legend(picture, count):
 
 
 def draw_region(picture, y, address, granules, count):
-    words = f"region at {address:#x}" if address is not None else "outside of regions"
+    words = f"region at {granules[0].address:#x}" if address is not None else "outside of regions"
     picture.words(SIDE, y + 11, f"{words}: {len(granules):,} granule{'s' * (len(granules) != 1)}, {amount.text(len(granules) << 22)}", 11)
     y += 17
     if count:

@@ -87,8 +87,8 @@ def say_stranded(facts):
 
 def help_stranded(facts):
     gain = stranded(facts)
-    yield Help("Let a thread call malloc_trim(0) or fh_purge() before it waits for long: it takes back what others have "
-               "freed and gives up its empty slabs", gain)
+    yield Help("Let such a thread wake now and then and call malloc_trim(0) or fh_purge(): it takes back what others have "
+               "freed and gives up its empty slabs; slabs with a live block stay", gain)
     yield Help("Or let idle threads of the pool end: what they leave is used by the others, or given back", gain)
 
 
