@@ -79,8 +79,9 @@ def head(facts):
 
 def warning(facts):
     """Of a page that nobody writes anew."""
-    return (f"The figures are {facts.page.get('age_seconds', 0):.0f} s old: the process has no housekeeper, and writes them when "
-            "it takes a slow path. What it did since is not seen.")
+    why = "is the process stopped?" if facts.page.get("has_housekeeper") else \
+        "the process has no housekeeper, and writes them when it takes a slow path."
+    return f"The figures are {facts.page.get('age_seconds', 0):.0f} s old: {why} What it did since is not seen."
 
 
 def wrapped(words, indent):

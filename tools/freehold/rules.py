@@ -11,7 +11,8 @@ Help = collections.namedtuple("Help", "what gain")  # gain in bytes at most, or 
 MIB = 1 << 20
 GROWTH_LEAST = MIB     # bytes of live blocks, before growth is one
 GROWTH_PART = 100      # or one part in so many of them
-OLD_SECONDS = 3        # a housekeeper writes the page each second
+OLD_SECONDS = 5        # a housekeeper writes the page every two seconds, or twice a second while somebody reads;
+OLD_WALKS = 300        # but no more often than in a hundred times what it takes
 DECAY_LONG_MS = 5000
 DECAY_USUAL_MS = 1000
 CACHE_USUAL_KIB = 64
@@ -35,7 +36,8 @@ class Facts:
 
     def is_old(self):
         """Whether the figures are of some time ago, so that they say nothing of what the kernel counts now."""
-        return self.page.get("age_seconds", 0) >= OLD_SECONDS
+        usual = max(3 * self.page.get("period_ms", 0) / 1e3, OLD_WALKS * self.page.get("took_ns", 0) / 1e9)
+        return self.page.get("age_seconds", 0) >= max(OLD_SECONDS, usual)
 
     def running(self):
         return [arena for arena in self.last["arenas"] if arena["state"] == "running"]
@@ -207,6 +209,14 @@ def outside(facts):
     return 0 if facts.is_old() else max(0, facts.process.get("resident", 0) - facts.stats["resident"])
 
 
+def say_outside(facts):
+    anonymous = facts.process.get("anonymous", 0)
+    files = facts.process.get("resident", 0) - anonymous
+    return (f"{amount.text(files)} are pages of files and shared memory, "
+            f"{amount.text(max(0, outside(facts) - files))} are stacks, the program's data, and what it maps itself or gets "
+            "from another allocator.")
+
+
 RULES = (
     Rule("growth", lambda facts: facts.stats["live"] if facts.grown() else 0, say_growth, help_growth),
     Rule("sleeping owners", stranded, say_stranded, help_stranded),
@@ -230,8 +240,7 @@ RULES = (
     Rule("rounding", lambda facts: facts.stats["rounding"],
          lambda facts: "the ends of slabs are too short for one more block.",
          lambda facts: [Help("Block sizes that fit 64 KiB better (2 KiB, not 2.1) waste less", None)]),
-    Rule("not the allocator's", outside,
-         lambda facts: "the program's files, stacks, and what it maps itself or gets from another allocator.",
+    Rule("not the allocator's", outside, say_outside,
          lambda facts: [Help(f"See `pmap -x {facts.pid()}`; smaller stacks (ulimit -s) where there are many threads",
                              None)]),
 )
