@@ -130,8 +130,8 @@ class Heap:
 
 
 def goes_on(before, after):
-    """Whether a unit of kind AFTER is of the same thing as the one before it."""
-    return not after & page.UNIT_FIRST and before & ~page.UNIT_FIRST == after
+    """Whether a unit of kind AFTER, the first of nothing, is of the same thing as the one before it."""
+    return before & ~page.UNIT_FIRST == after
 
 
 def grouped(granules, count):
