@@ -41,9 +41,7 @@ bool registry_prepare(const char *base, size_t length) {
     uintptr_t first = (uintptr_t)base >> shift, last = ((uintptr_t)base + length - 1) >> shift;
     for (uintptr_t i = first; i <= last; i++) {
         uintptr_t none = 0;
-        /* Not a load: as most often it is about to be written, that would be a page fault more. */
-        if (!__atomic_compare_exchange_n(&registry.root[i], &none, 0, false, __ATOMIC_RELAXED,
-                                         __ATOMIC_RELAXED))
+        if (__atomic_load_n(&registry.root[i], __ATOMIC_RELAXED) != 0)
             continue;
         struct leaf *leaf = leaf_make();
         if (leaf == NULL)
