@@ -49,6 +49,14 @@ size_t fwrite(const void *data, size_t size, size_t count, FILE *stream) {
     DEFERRED(fwrite, data, size, count, stream);
 }
 
+int fputc(int letter, FILE *stream) {
+    DEFERRED(fputc, letter, stream);
+}
+
+int ferror(FILE *stream) {
+    DEFERRED(ferror, stream);
+}
+
 static int print(FILE *stream, const char *format, va_list arguments) {
     DEFERRED(vfprintf, stream, format, arguments);
 }

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -136,7 +137,8 @@ void os_advise_huge_pages(void *address, size_t length, bool wanted) {
 
 static uint64_t limit_of(int resource) {
     struct rlimit limit;
-    return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur : UINT64_MAX;
+    return syscall(SYS_getrlimit, resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur
+                                                                                            : UINT64_MAX;
 }
 
 uint64_t os_space_limit(void) {
@@ -335,13 +337,13 @@ bool os_can_read(const void *address) {
 enum residency os_resident(const void *address, size_t length, unsigned char *pages) {
     if (atomic_load_explicit(&has_sandbox, memory_order_relaxed))
         return RESIDENCY_UNKNOWN;
-    if (mincore((void *)(uintptr_t)address, length, pages) == 0)
+    if (syscall(SYS_mincore, address, length, pages) == 0)
         return RESIDENCY_KNOWN;
     return errno == ENOMEM ? RESIDENCY_UNMAPPED : RESIDENCY_UNKNOWN;
 }
 
 size_t os_page(void) {
-    return (size_t)sysconf(_SC_PAGESIZE);
+    return getauxval(AT_PAGESZ);
 }
 
 void os_signal_stack(void) {
