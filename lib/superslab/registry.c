@@ -5,14 +5,14 @@
 #include "pool.h"
 #include "size_class.h"
 
-struct registry registry;
+union registry registry;
 
 struct slab *registry_find(const void *address) {
     if ((uintptr_t)address >> ADDRESS_BITS != 0)
         return NULL;
     uintptr_t unit = (uintptr_t)address >> UNIT_SHIFT;
     uintptr_t distance = __atomic_load_n(&registry.root[unit >> LEAF_BITS], __ATOMIC_RELAXED);
-    const struct registry *displaced = (const struct registry *)((uintptr_t)&registry + distance);
+    const union registry *displaced = (const union registry *)((uintptr_t)&registry + distance);
     struct entry entry = {(struct leaf *)&displaced->empty, (uint16_t)unit};
     /* Acquire; partner: registry_set. */
     return atomic_load_explicit(&entry.leaf->slabs[entry.index], memory_order_acquire);

@@ -22,12 +22,12 @@ struct leaf {
      * blocks are carved: the owner writes it atomically and may read it plainly; others read it by
      * entry_limit. */
     uint64_t limits[1ul << LEAF_BITS];
-    uint64_t phases[1ul << LEAF_BITS];
     /* The slab's size class, or CLASS_NONE if it is none of small blocks. Changed with slabs. */
     _Atomic uint8_t classes[1ul << LEAF_BITS];
     /* Constant: a little over 2^64 / block size, and odd, by class; here because its address takes no
      * instruction. */
     uint64_t reciprocals[CLASSES];
+    uint64_t phases[1ul << LEAF_BITS]; /* see limits */
 };
 
 /* Where a unit is in the registry. */
@@ -37,13 +37,18 @@ struct entry {
 };
 
 /* The root keeps a leaf as its distance from the empty one. Changed once, from 0, atomically; a plain read
- * suffices for a live block, see registry_entry. */
-struct registry {
+ * suffices for a live block, see registry_entry. It lies over the phases of the empty leaf, which nobody asks
+ * for: all limits there are 0. */
+union registry {
     struct leaf empty;
-    uintptr_t root[1ul << ROOT_BITS];
+    struct {
+        char before[offsetof(struct leaf, phases)];
+        uintptr_t root[1ul << ROOT_BITS];
+    };
 };
+static_assert(ROOT_BITS == LEAF_BITS, "the root is as long as the phases");
 
-extern __attribute__((visibility("hidden"))) struct registry registry;
+extern __attribute__((visibility("hidden"))) union registry registry;
 
 /* Where an address is, or would be, in the registry. The bits over ADDRESS_BITS are not looked at: of an
  * address that has some, entry_position is over the limit.
@@ -54,7 +59,7 @@ static inline struct entry registry_entry(const void *address) {
     static_assert(LEAF_BITS == 16 && ROOT_BITS == 16, "the halves of a 32-bit number");
     uintptr_t unit = (uintptr_t)address >> UNIT_SHIFT;
     uintptr_t index = (uint16_t)unit, high = (uint32_t)unit >> LEAF_BITS;
-    struct registry *displaced = (struct registry *)((uintptr_t)&registry + registry.root[high]);
+    union registry *displaced = (union registry *)((uintptr_t)&registry + registry.root[high]);
     return (struct entry){&displaced->empty, index};
 }
 
