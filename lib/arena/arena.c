@@ -555,7 +555,7 @@ void *arena_resize(void *address, size_t size) {
     if (unlikely(config.guard >= 2) && !is_mapped_whole(slab, owner, "realloc", address, NULL))
         return NULL;
     size_t length = unlikely(config.guard >= 2) ? size + LARGE_TRAILER : size;
-    if (owner == OWNER_LARGE && length > SMALL_MAX && length <= LARGE_MAX)
+    if (owner == OWNER_LARGE && length > SMALL_MAX && is_large(length, GRAIN))
         resized = large_resize(slab, length) ? address : NULL;
     else if (owner == OWNER_HUGE && length > LARGE_USUAL && size <= PTRDIFF_MAX - LARGE_TRAILER)
         resized = huge_resize(huge_of(slab), length);
