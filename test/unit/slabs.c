@@ -225,12 +225,12 @@ static void an_empty_slab_is_given_up(void **state) {
 static void who_only_frees_keeps_no_empty_slabs(void **state) {
     (void)state;
     crowd_start(&crowd);
-    static struct slab *slabs[3 * SHARE_LEAST / UNIT];
-    unsigned count = sizeof slabs / sizeof *slabs;
+    enum { COUNT = 3 * SHARE_LEAST / UNIT };
+    static struct slab *slabs[COUNT];
     arenas_renew();
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < COUNT; i++)
         slabs[i] = make_used(owner, CLASS, 1);
-    for (unsigned i = 0; i < count - 1; i++) {
+    for (unsigned i = 0; i < COUNT - 1; i++) {
         assert_false(slabs_shrink(owner));
         assert_ptr_equal(slabs[i]->owner, OWNER_NONE);
         send(owner, slabs[i], 0, 1);
@@ -238,8 +238,8 @@ static void who_only_frees_keeps_no_empty_slabs(void **state) {
     }
     assert_true(slabs_shrink(owner));
     assert_false(slabs_shrink(owner));
-    free_first(owner, slabs[count - 1], 1);
-    assert_ptr_equal(slabs[count - 1]->owner, OWNER_FREE);
+    free_first(owner, slabs[COUNT - 1], 1);
+    assert_ptr_equal(slabs[COUNT - 1]->owner, OWNER_FREE);
     assert_int_equal(owner->owned, 0);
     struct slab *slab = make_used(owner, CLASS, 1);
     free_first(owner, slab, 1);
