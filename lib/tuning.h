@@ -21,6 +21,8 @@
 #define COLOR_STEP       64u            /* bytes between the starts of two slabs */
 #define CARVE            4096u          /* bytes: carved at once, at most */
 #define EMPTY_MOST       4u             /* empty SuperSlabs that exiting threads leave as they are */
+#define LAST_LEAST       16u            /* threads that are many; when most of them have exited, */
+#define LAST_PART        4u             /* one in so many is left */
 #define STOCKS_KEPT      64u            /* arenas that wait to be recycled, before their stocks are purged */
 #define OUTBOX_BLOCKS    1024u          /* blocks in an outbox */
 #define OUTBOX_FEW       64u            /* blocks in one of an arena with a small share */
@@ -97,9 +99,7 @@
 #define EXCESS_LEAST   (4ul << 20)   /* bytes: free and dirty where there is no housekeeper; then */
 #define EXCESS_SHARE   8u            /* one part in so many of what lives, at most */
 #define EXCESS_NS      500000u       /* nanoseconds: what is more goes back for so long at once */
-#define EXCESS_EXIT_NS 5000000u      /* nanoseconds: likewise, when a thread ends */
-#define EXCESS_EACH    (1ul << 20)  /* bytes: the bound is wider then, by this for each thread that is left */
-#define EXCESS_LEFT    (12ul << 20) /* bytes: and with EXCESS_LEAST by that at most */
+#define EXCESS_EXIT    (32ul << 20)  /* bytes: or, when one of the last threads ends, so much at once */
 #define EXCESS_REGRET  (256ul << 10) /* bytes a millisecond that went back and are soon taken again */
 #define EXCESS_MOST    (512ul << 20) /* bytes: by which a load that swings widens the bound, twice */
 #define EXCESS_LOOKS   8u            /* in each decay time */

@@ -17,10 +17,7 @@ static struct arena *recycled;                    /* arenas_lock */
 static _Atomic uint32_t waiting;                  /* written under arenas_lock: those recycled */
 static _Atomic(struct arena *) all = &late_arena; /* grows under arenas_lock */
 static _Atomic uint32_t running = 1;              /* written under arenas_lock; with the late arena */
-
-uint32_t arenas_running(void) {
-    return atomic_load_explicit(&running, memory_order_relaxed) - 1;
-}
+static uint32_t most = 1;                         /* arenas_lock: of them that there were lately */
 
 uint64_t arenas_share(void) {
     uint64_t share = SHARE_ALL / atomic_load_explicit(&running, memory_order_relaxed);
@@ -60,21 +57,26 @@ struct arena *arenas_take(void) {
         arena = make();
     if (arena != NULL) {
         atomic_store_explicit(&arena->state, ARENA_RUNNING, memory_order_release);
-        atomic_fetch_add_explicit(&running, 1, memory_order_relaxed);
+        uint32_t now = 1 + atomic_fetch_add_explicit(&running, 1, memory_order_relaxed);
+        most = now > most ? now : most;
     }
     lock_give(&arenas_lock);
     return arena;
 }
 
-void arenas_give(struct arena *arena) {
+bool arenas_give(struct arena *arena) {
     if (atomic_load_explicit(&waiting, memory_order_relaxed) >= STOCKS_KEPT)
         stock_purge(arena->stock);
     lock_take(&arenas_lock);
     atomic_fetch_add_explicit(&waiting, 1, memory_order_relaxed);
     arena->next_free = recycled;
     recycled = arena;
-    atomic_fetch_sub_explicit(&running, 1, memory_order_relaxed);
+    uint32_t left = atomic_fetch_sub_explicit(&running, 1, memory_order_relaxed) - 1;
+    bool is_last = most >= LAST_LEAST && left * LAST_PART <= most;
+    if (is_last)
+        most -= 1 + most / 64; /* forgotten, so that it is no matter for those who come and go later */
     lock_give(&arenas_lock);
+    return is_last;
 }
 
 void arenas_freeze_others(const struct arena *own) {

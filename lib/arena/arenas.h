@@ -11,14 +11,12 @@ extern pthread_mutex_t arenas_lock;
 /* An arena for the calling thread, recycled or new. NULL if there is no memory. */
 struct arena *arenas_take(void);
 
-/* Recycles an arena that has exited. */
-void arenas_give(struct arena *arena);
+/* Recycles an arena that has exited. Says whether it is one of the last, most of those who ran lately having
+ * exited before. */
+bool arenas_give(struct arena *arena);
 
 /* What an arena may hold that no other thread can use, in bytes: less, if there are more of them. */
 uint64_t arenas_share(void);
-
-/* How many run. */
-uint32_t arenas_running(void);
 
 /* In the child of a fork: freezes the arenas that run, but for own. */
 void arenas_freeze_others(const struct arena *own);

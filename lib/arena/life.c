@@ -50,9 +50,10 @@ static void arena_stop(struct arena *arena) {
     thread.own = NULL;
     thread.state = THREAD_EXITED;
     slabs_release_all(arena);
-    arenas_give(arena);
+    bool is_last = arenas_give(arena);
     purge_excess();
-    excess_exit(arenas_running());
+    if (is_last)
+        excess_exit();
 }
 
 static void thread_end(void *unused) {

@@ -55,9 +55,9 @@ static void slots_purge_to(const struct slice *slice, uint64_t goal) {
 }
 
 /* A little more than what is too much, so that it is not so again with the next free. */
-static void purge_to(uint64_t goal, uint64_t time) {
-    uint64_t before = purged_bytes(), now = os_fine_clock();
-    struct slice slice = {true, false, before + (idle_bytes() - goal), now + time};
+static void purge_to(uint64_t goal, struct slice slice) {
+    uint64_t before = purged_bytes(), most = before + (idle_bytes() - goal);
+    slice.bytes_end = slice.bytes_end < most ? slice.bytes_end : most;
     loose_purge_first(&slice);
     slots_purge_to(&slice, goal);
     uint64_t purged = purged_bytes() - before;
@@ -87,32 +87,30 @@ void excess_look(void) {
     excess.looked_at = now;
 }
 
-static bool is_too_much(uint64_t wanted) {
-    return is_wanted() && idle_bytes() > bound() + wanted && thread.state != THREAD_FORKING &&
+static bool is_too_much(void) {
+    return is_wanted() && idle_bytes() > bound() && thread.state != THREAD_FORKING &&
            os_clock() >= atomic_load_explicit(&rests_to, memory_order_relaxed);
 }
 
 /* Under purge_lock, which is given. */
-static void purge_for(uint64_t time, uint64_t wanted) {
+static void purge_too_much(struct slice slice) {
     int error = errno;
     excess_look();
-    uint64_t most = bound() + wanted;
+    uint64_t most = bound();
     if (idle_bytes() > most)
-        purge_to(most - most / 4, time);
+        purge_to(most - most / 4, slice);
     lock_give(&purge_lock);
     errno = error;
 }
 
 noinline void excess_purge(void) {
-    if (is_too_much(0) && lock_try(&purge_lock))
-        purge_for(EXCESS_NS, 0);
+    if (is_too_much() && lock_try(&purge_lock))
+        purge_too_much((struct slice){true, false, UINT64_MAX, os_fine_clock() + EXCESS_NS});
 }
 
-void excess_exit(uint64_t left) {
-    uint64_t wanted = EXCESS_LEAST + left * EXCESS_EACH;
-    wanted = wanted < EXCESS_LEFT ? wanted : EXCESS_LEFT;
-    if (!is_too_much(wanted))
+void excess_exit(void) {
+    if (!is_too_much())
         return;
     lock_take(&purge_lock);
-    purge_for(EXCESS_EXIT_NS, wanted);
+    purge_too_much((struct slice){true, false, purged_bytes() + EXCESS_EXIT, UINT64_MAX});
 }

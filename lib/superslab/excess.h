@@ -2,7 +2,7 @@
  *
  * Excess: where there is no housekeeper, what is free and dirty beyond a bound goes back at once. A thread
  * that works alone may sleep after any free, for ever, and nobody else would come to see what has become old.
- * A thread that ends does so too, with a wider bound.
+ * The last of many threads that end do so too.
  *
  * The bound follows what lives now. A load that swings would pay for what is given back each time it is low,
  * and faulted in again soon afterwards: where that is more than a small part of its time, the bound is
@@ -20,10 +20,9 @@ bool excess_allows(size_t length);
 /* Purges what is too much, for a short time. */
 void excess_purge(void);
 
-/* A thread has ended, and so many are left, each of which may soon want a part of what is free. What is too
- * much nevertheless goes back though there is a housekeeper; and whoever is at it is waited for, so that the
- * last of many threads leave no more than the bound. */
-void excess_exit(uint64_t left);
+/* One of the last of many threads has ended: what is too much goes back though there is a housekeeper, and
+ * whoever is at it is waited for, so that they leave no more than the bound. */
+void excess_exit(void);
 
 /* Units or granules have been given back. The caller does not hold regions_lock. */
 static inline void excess_leave(void) {
