@@ -240,23 +240,22 @@ bool os_read(const char *name, char *text, size_t size) {
 
 /* The lowest numbers are those that programs count on. */
 static int move_up(int file) {
-    int moved = fcntl(file, F_DUPFD_CLOEXEC, HIGH_FILE);
+    int moved = (int)syscall(SYS_fcntl, file, F_DUPFD_CLOEXEC, HIGH_FILE);
     if (moved < 0)
         return file;
-    close(file);
+    syscall(SYS_close, file);
     return moved;
 }
 
 static bool is_file_of(const struct shared *shared) {
     struct stat status;
-    return fstat(shared->file, &status) == 0 && status.st_dev == shared->device &&
+    return syscall(SYS_fstat, shared->file, &status) == 0 && status.st_dev == shared->device &&
            status.st_ino == shared->inode;
 }
 
 /* The kernel does not only refuse a file that is longer than the process may write: it sends SIGXFSZ. */
 static bool may_be_so_long(size_t length) {
-    struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= length;
+    return limit_of(RLIMIT_FSIZE) >= length;
 }
 
 /* Nobody may shorten the file: to touch what is not there any more would end the process. */
@@ -270,11 +269,12 @@ bool os_share(struct shared *shared, const char *name, size_t length) {
         return false;
     struct stat status;
     file = move_up(file);
-    bool is_made = ftruncate(file, (off_t)length) == 0 && fstat(file, &status) == 0 &&
-                   fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
+    bool is_made = syscall(SYS_ftruncate, file, (off_t)length) == 0 &&
+                   syscall(SYS_fstat, file, &status) == 0 &&
+                   syscall(SYS_fcntl, file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
     void *address = is_made ? mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
     if (address == MAP_FAILED) {
-        close(file);
+        syscall(SYS_close, file);
         return false;
     }
     *shared = (struct shared){address, length, file, status.st_dev, status.st_ino};
@@ -284,7 +284,7 @@ bool os_share(struct shared *shared, const char *name, size_t length) {
 void os_unshare(const struct shared *shared) {
     munmap(shared->address, shared->length);
     if (is_file_of(shared))
-        close(shared->file);
+        syscall(SYS_close, shared->file);
 }
 
 void os_name_thread(const char *name) {
@@ -296,9 +296,9 @@ void os_end_real_time(void) {
     struct sched_param none = {0};
     if (atomic_load_explicit(&has_sandbox, memory_order_relaxed))
         return;
-    int policy = sched_getscheduler(0);
+    long policy = syscall(SYS_sched_getscheduler, 0);
     if (policy == SCHED_FIFO || policy == SCHED_RR)
-        (void)sched_setscheduler(0, SCHED_OTHER, &none);
+        (void)syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none);
 }
 
 /* A sandbox may know no gettid. The C library knows the number, and writes it into every mutex that is taken.

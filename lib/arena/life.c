@@ -154,7 +154,7 @@ void arena_leave(struct arena *arena) {
 }
 
 void arena_start_guards(void) {
-    if (has_fast_paths() || thread.own == NULL)
+    if (has_fast_paths() || thread.own == NULL || !arena_has_cache(thread.own))
         return;
     cache_flush();
     runs_flush();

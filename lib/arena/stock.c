@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stock.h"
 
-#include <unistd.h>
+#include <sys/auxv.h>
 
 #include "../os.h"
 
@@ -33,6 +33,6 @@ struct stock *stock_take(void) {
 
 /* Zeros are an empty stock. Where pages are larger, one has those of others as well. */
 void stock_purge(struct stock *stock) {
-    if (stock != &first && getpagesize() == (int)PAGE)
+    if (stock != &first && getauxval(AT_PAGESZ) == PAGE)
         (void)os_purge(stock, PAGE);
 }
