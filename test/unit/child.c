@@ -9,7 +9,7 @@
 
 #include "require.h"
 
-#define WATCHDOG 60 /* seconds after which a child that hangs is ended */
+#define WATCHDOG 200 /* seconds */
 
 static _Noreturn void be_child(task *function, void *argument, int errors) {
     const struct rlimit none = {0, 0}; /* an abort is wanted: no core files */
