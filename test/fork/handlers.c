@@ -12,7 +12,7 @@
 #include "conformance/child.h"
 
 #define HANDLERS 200 /* the table has room for 48, then for 73, 110, 166 */
-#define WATCHDOG 20  /* seconds */
+#define WATCHDOG 100 /* seconds */
 
 #define STORMS         8
 #define STORM_HANDLERS 2000

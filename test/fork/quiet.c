@@ -9,7 +9,7 @@
 
 #include "conformance/child.h"
 
-#define WATCHDOG 60    /* seconds */
+#define WATCHDOG 150   /* seconds */
 #define DECAY_MS 100   /* FREEHOLD_DECAY */
 #define SMALLEST 16u   /* bytes; the sizes grow by a quarter */
 #define LARGEST  8000u /* bytes */

@@ -16,7 +16,7 @@
 
 #define MANY     5000
 #define FEW      30
-#define WATCHDOG 60 /* seconds */
+#define WATCHDOG 150 /* seconds */
 
 static pthread_key_t key;
 static uintptr_t wanted_pass;

@@ -19,7 +19,7 @@
 
 #include "conformance/child.h"
 
-#define WATCHDOG 60 /* seconds */
+#define WATCHDOG 150 /* seconds */
 #define THREADS  8
 #define BYTES    (256 * MIB) /* of all threads together */
 #define HELD     (40 * MIB)  /* that sleeping threads may hold together */
