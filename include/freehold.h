@@ -121,6 +121,7 @@ struct fh_counts {
     uint64_t kept_bytes;      /* freed granules kept for reuse, as far as they were used, bytes */
     uint64_t large_bytes;     /* live large blocks, bytes */
     uint64_t used_bytes;      /* small blocks that are live, cached or in flight, bytes */
+    uint64_t calls_denied;    /* system calls that a sandbox has refused: memory stays, or is copied */
 };
 
 /* Writes the counters to *counters. */

@@ -123,8 +123,21 @@ bool os_unmap(void *address, size_t length) {
     return true;
 }
 
+static _Atomic uint64_t denied;
+
+/* Counts a call that failed as one of a sandbox does. errno is that of the call. */
+static bool is_done(bool done) {
+    if (!done && (errno == EPERM || errno == EACCES || errno == ENOSYS))
+        atomic_fetch_add_explicit(&denied, 1, memory_order_relaxed);
+    return done;
+}
+
+uint64_t os_calls_denied(void) {
+    return atomic_load_explicit(&denied, memory_order_relaxed);
+}
+
 bool os_purge(void *address, size_t length) {
-    return madvise(address, length, MADV_DONTNEED) == 0;
+    return is_done(madvise(address, length, MADV_DONTNEED) == 0);
 }
 
 static _Atomic bool has_sandbox;
@@ -132,13 +145,14 @@ static _Atomic bool has_sandbox;
 void os_advise_huge_pages(void *address, size_t length, bool wanted) {
     if (atomic_load_explicit(&has_sandbox, memory_order_relaxed))
         return;
-    (void)madvise(address, length, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    (void)is_done(madvise(address, length, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) == 0);
 }
 
 static uint64_t limit_of(int resource) {
     struct rlimit limit;
-    return syscall(SYS_getrlimit, resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur
-                                                                                            : UINT64_MAX;
+    return syscall(SYS_prlimit64, 0, resource, NULL, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY
+               ? limit.rlim_cur
+               : UINT64_MAX;
 }
 
 uint64_t os_space_limit(void) {
@@ -151,12 +165,12 @@ uint64_t os_space_limit(void) {
 bool os_resize(void *address, size_t old_length, size_t new_length) {
     if (new_length < old_length)
         return os_unmap((char *)address + new_length, old_length - new_length);
-    return shadow_can_grow() && mremap(address, old_length, new_length, 0) != MAP_FAILED;
+    return shadow_can_grow() && is_done(mremap(address, old_length, new_length, 0) != MAP_FAILED);
 }
 
 int os_move(void *address, size_t length, void *target, bool keep) {
     int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0);
-    if (mremap(address, length, length, flags, target) == MAP_FAILED)
+    if (!is_done(mremap(address, length, length, flags, target) != MAP_FAILED))
         return errno;
     shadow_moved(address, target, length);
     return 0;

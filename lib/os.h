@@ -66,6 +66,9 @@ bool os_resize(void *address, size_t old_length, size_t new_length);
 int os_move(void *address, size_t length, void *target, bool keep);
 bool os_is_denied(int error);
 
+/* How many of the calls that this file makes with memory were refused, as in a sandbox. */
+uint64_t os_calls_denied(void);
+
 /* Replaces part of a reservation by a new one, without pages. */
 bool os_renew(void *address, size_t length);
 

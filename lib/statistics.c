@@ -43,7 +43,8 @@
     DO(huge_bytes)                                                                                           \
     DO(kept_bytes)                                                                                           \
     DO(large_bytes)                                                                                          \
-    DO(used_bytes)
+    DO(used_bytes)                                                                                           \
+    DO(calls_denied)
 
 /* Those of struct fh_account, and of its records by class and by arena. */
 #define EACH_FIGURE(DO)                                                                                      \
@@ -140,6 +141,7 @@ void fh_counters(struct fh_counts *counters) {
         .kept_bytes = region_loose_bytes() + recent_bytes(),
         .large_bytes = large_bytes() - sum.kept_runs,
         .used_bytes = class_bytes(sum.used),
+        .calls_denied = os_calls_denied(),
     };
 }
 

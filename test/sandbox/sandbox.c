@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 
 #include "conformance/probe.h"
+#include "freehold.h"
 
 #define THREADS      4
 #define LIVES        5
@@ -143,6 +144,17 @@ static void run_threads(void) {
     }
 }
 
+extern __typeof__(fh_counters) fh_counters __attribute__((weak));
+
+/* What was lost is in the counters, and nowhere else. */
+static void check_what_is_said(bool is_denied) {
+    struct fh_counts counts;
+    if (fh_counters == NULL) /* another malloc */
+        return;
+    fh_counters(&counts);
+    REQUIRE((counts.calls_denied != 0) == is_denied);
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "kill") == 0) {
         close_sandbox(needed, COUNT(needed), SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS);
@@ -160,5 +172,6 @@ int main(int argc, char **argv) {
         check_and_free(atomic_exchange(&shelf[i], NULL));
     }
     malloc_trim(0);
+    check_what_is_said(strcmp(argv[1], "deny") == 0);
     _exit(0);
 }

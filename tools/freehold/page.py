@@ -45,7 +45,7 @@ HEADER = Layout("8s magic; u32 version header; u64 length sequence written_ns to
                 + "; ".join(f"{TABLE.size}s {name}" for name in TABLES))
 COUNTERS = Layout("u64 refills remote_frees pushes posts drains claims adoptions orphans slabs_taken slabs_freed "
                   "arenas_made arenas_started superslabs_made retirements unmappings grace_periods limbo_bytes "
-                  "purged_bytes superslab_bytes huge_bytes kept_bytes large_bytes used_bytes")
+                  "purged_bytes superslab_bytes huge_bytes kept_bytes large_bytes used_bytes calls_denied")
 STATS = Layout("u64 resident live rounding cached in_flight partly_used free_units kept quarantine samples metadata "
                "huge_page_swell allocated purged reserved superslabs regions arenas arenas_running orphan_slabs "
                "large_blocks large_bytes huge_blocks huge_bytes")
