@@ -145,7 +145,7 @@ static void words_stand_for_numbers(void **state) {
             continue;
         found++;
         assert_refused(&reading, options[i].unit);
-        strcpy(words, options[i].unit);
+        snprintf(words, sizeof words, "%s", options[i].unit);
         for (reading.expected = 0; rest != NULL; reading.expected++) {
             const char *word = strsep(&rest, ",");
             set_variable(&reading, word + strspn(word, " "));
