@@ -116,6 +116,7 @@ void fh_counters(struct fh_counts *counters) {
     struct counters sum;
     uint64_t arenas, outboxes;
     memset(&sum, 0, sizeof sum);
+    arena_settle();
     arena_count(&sum, &arenas, &outboxes);
     *counters = (struct fh_counts){
         .refills = sum.refills,
@@ -249,6 +250,7 @@ static uint64_t live_bytes(void) {
     struct counters sum;
     uint64_t arenas, outboxes;
     memset(&sum, 0, sizeof sum);
+    arena_settle();
     arena_count(&sum, &arenas, &outboxes);
     uint64_t used = class_bytes(sum.used);
     uint64_t freed = cached_bytes(&sum) + class_bytes(sum.queued) + outboxes + sum.quarantined;

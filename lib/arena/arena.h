@@ -53,7 +53,7 @@ void arena_release_quarantine(struct arena *arena);
 /* Looks at what the calling thread has freed to others: the process ends. */
 void arena_finish(void);
 
-/* Counts what the calling thread keeps, for others to see. */
+/* Counts what the calling thread keeps, for arena_count and others to see. */
 void arena_settle(void);
 
 /* Adds the counters of all arenas to *sum and counts the arenas, and the bytes in their outboxes. */

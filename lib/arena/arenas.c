@@ -93,17 +93,8 @@ void arenas_freeze_others(const struct arena *own) {
 #define SUM(field)                                                                                           \
     counter_add(&sum->field, atomic_load_explicit(&arena->counters.field, memory_order_relaxed))
 
-void arena_settle(void) {
-    if (thread.own != NULL && arena_has_cache(thread.own)) {
-        cache_settle_all();
-        cache_count_all();
-        runs_settle();
-    }
-}
-
 void arena_count(struct counters *sum, uint64_t *arenas, uint64_t *outboxes) {
     *arenas = *outboxes = 0;
-    arena_settle();
     for (const struct arena *arena = arenas_first(); arena != NULL; arena = arena->next, ++*arenas) {
         SUM(refills);
         SUM(remote_frees);

@@ -161,6 +161,14 @@ void arena_start_guards(void) {
     thread.arena = &empty_arena;
 }
 
+void arena_settle(void) {
+    if (thread.own != NULL && arena_has_cache(thread.own)) {
+        cache_settle_all();
+        cache_count_all();
+        runs_settle();
+    }
+}
+
 void arena_trim(void) {
     struct arena *arena = arena_enter();
     arena_release_quarantine(arena);
@@ -169,9 +177,8 @@ void arena_trim(void) {
         runs_flush();
     }
     slabs_exchange(arena);
-    while (thaw_some(arena)) {
-        /* All that a fork has left. */
-    }
+    while (thaw_some(arena))
+        slabs_receive(arena);
     slabs_give_up_empty(arena);
     arena_leave(arena);
 }

@@ -249,9 +249,17 @@ struct slab *slabs_find(struct arena *arena, unsigned class) {
     return slab != NULL ? slab : adopt(arena, class);
 }
 
+/* In the child of a fork: what vanished threads have left comes first. */
+static noinline struct slab *thaw(struct arena *arena, unsigned class) {
+    if (!thaw_some(arena))
+        return NULL;
+    slabs_receive(arena);
+    return slabs_find(arena, class);
+}
+
 struct slab *slabs_make(struct arena *arena, unsigned class) {
     struct slab *slab = NULL;
-    if (unlikely(thaw_is_due()) && thaw_some(arena) && (slab = slabs_find(arena, class)) != NULL)
+    if (unlikely(thaw_is_due()) && (slab = thaw(arena, class)) != NULL)
         return slab;
     slab = slab_make(arena, class);
     if (slab == NULL)

@@ -4,7 +4,6 @@
 #include "../remote/inbox.h"
 #include "../superslab/rcu.h"
 #include "../superslab/slots.h"
-#include "slabs.h"
 
 _Atomic uint64_t thaw_left;
 
@@ -33,6 +32,5 @@ bool thaw_some(struct arena *arena) {
     while (end > first)
         look_at(arena, --end);
     rcu_leave(arena);
-    slabs_receive(arena);
     return true;
 }

@@ -17,7 +17,8 @@ static inline bool thaw_is_due(void) {
 /* In the child, with one thread. */
 void thaw_start(void);
 
-/* Looks at some: what is whole becomes an orphan, or is given up. false if there was nothing left. */
+/* Looks at some: what is whole is posted to arena, which is to receive it. false if there was nothing left.
+ */
 bool thaw_some(struct arena *arena);
 
 #endif
