@@ -144,7 +144,7 @@ static void run_threads(void) {
     }
 }
 
-extern __typeof__(fh_counters) fh_counters __attribute__((weak));
+#pragma weak fh_counters
 
 /* What was lost is in the counters, and nowhere else. */
 static void check_what_is_said(bool is_denied) {
