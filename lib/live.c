@@ -8,6 +8,7 @@
 #include "config.h"
 #include "freehold.h"
 #include "os.h"
+#include "report.h"
 #include "superslab/call.h"
 #include "superslab/purge.h"
 #include "types.h"
@@ -143,7 +144,8 @@ static void obey(uint64_t now) {
 /* A child of a fork, which has no page, makes one if every process is to have one. */
 static void leave_parents(void) {
     end();
-    set_state(config.live == LIVE_ALWAYS ? LIVE_WANTED : LIVE_OFF);
+    if (atomic_load_explicit(&live_state, memory_order_relaxed) == LIVE_ON)
+        set_state(config.live == LIVE_ALWAYS ? LIVE_WANTED : LIVE_OFF);
 }
 
 /* With the word. The housekeeper has descriptors of its own, where nobody would find the page's. */
@@ -215,12 +217,20 @@ static void on_signal(int number) {
     uint32_t off = LIVE_OFF;
     (void)atomic_compare_exchange_strong_explicit(&live_state, &off, LIVE_WANTED, memory_order_relaxed,
                                                   memory_order_relaxed);
+    if (off == LIVE_ON && !is_own()) /* the page is a parent's */
+        set_state(LIVE_WANTED);
     if (atomic_load_explicit(&live_state, memory_order_relaxed) == LIVE_WANTED && take()) {
         set_state(begin() ? LIVE_ON : LIVE_OFF);
         give();
     }
     (void)housekeeper_call();
     errno = error;
+}
+
+/* To return from such a signal's handler repeats the fault for ever. */
+static bool is_of_fault(int number) {
+    return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL ||
+           number == SIGTRAP || number == SIGABRT || number == SIGSYS;
 }
 
 void live_start(void) {
@@ -231,8 +241,11 @@ void live_start(void) {
         int error = errno;
         (void)fh_live(1);
         errno = error;
-    } else {
-        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    } else if (is_of_fault((int)config.live))
+        report_notice("FREEHOLD_LIVE is the number of a signal that ends a process; there is no live page. "
+                      "Take that of another one, as 10 for SIGUSR1.");
+    else {
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
         sigaction((int)config.live, &action, NULL);
     }
 }

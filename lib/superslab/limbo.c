@@ -100,7 +100,9 @@ void limbo_empty(void) {
         put_back(&left, &second_round);
         atomic_store_explicit(&is_pending, true, memory_order_relaxed);
     } else {
-        probe1(grace_period, limbo_bytes());
+        uint64_t waiting = limbo_bytes();
+        __asm__("" : "+r"(waiting)); /* tracers cannot find a static variable */
+        probe1(grace_period, waiting);
         atomic_fetch_add_explicit(&grace_periods, 1, memory_order_relaxed);
         for (struct superslab *superslab; (superslab = second_round) != NULL;) {
             second_round = superslab->next;

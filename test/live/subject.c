@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A process with a heap to be looked at. usage: subject alone|crowd|fork|denied|signal SECONDS. It writes
- * "ready" when there is something to see, and what the case needs to be known. alone has no other thread,
- * crowd has three that allocate and free, denied no kernel with memfd_create. */
+ * A process with a heap to be looked at. usage: subject alone|crowd|fork|heir|denied|signal SECONDS. It
+ * writes "ready" when there is something to see, and what the case needs to be known. alone has no other
+ * thread, crowd has three that allocate and free, heir sends itself the signal and forks, denied no kernel
+ * with memfd_create. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -94,7 +95,10 @@ int main(int argc, char **argv) {
         crowd();
     else if (strcmp(which, "fork") == 0)
         with_child();
-    else if (strcmp(which, "switch") == 0) {
+    else if (strcmp(which, "heir") == 0) {
+        REQUIRE(raise(SIGUSR2) == 0);
+        with_child();
+    } else if (strcmp(which, "switch") == 0) {
         REQUIRE(live(1) == 0 && live(1) == 0);
         REQUIRE(live(0) == 0 && live(0) == 0);
         REQUIRE(live(1) == 0);

@@ -44,8 +44,8 @@ def watch(pid, seconds):
 
 def collect(given):
     """The facts that the command line asks for."""
-    if given.seconds < 0:
-        raise Failure("--seconds: 0 or more", USAGE)
+    if not 0 <= given.seconds <= 86400:
+        raise Failure("--seconds: 0 to 86400", USAGE)
     is_process = re.fullmatch(r"\d+", given.target)
     looks = watch(int(given.target), given.seconds) if is_process else [snapshot.load(given.target)]
     if given.since:

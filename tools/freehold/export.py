@@ -108,7 +108,7 @@ def collect(pids):
     count = 0
     for pid in pids or [row["process_id"] for row in processes.find()]:
         with contextlib.suppress(Failure, OSError):
-            add_process(families, snapshot.of_target(str(pid)))
+            add_process(families, snapshot.of_target(str(pid), wait=False))
             count += 1
     families.add("processes", "gauge", "Processes that could be looked at.", {}, count)
     return families

@@ -6,7 +6,7 @@ import zlib
 
 import amount
 import svg
-from failure import BAD_INPUT, Failure
+from failure import BAD_INPUT, USAGE, Failure
 
 DESCRIPTION = """Reads folded stacks, a line each: functions from the outermost, separated by semicolons, a space and a
 number. Writes a flame graph as SVG to standard output."""
@@ -113,7 +113,7 @@ def tree(frame):
 
 def main(given):
     if given.width < 100:
-        raise Failure("--width: 100 at least")
+        raise Failure("--width: 100 at least", USAGE)
     if given.file == "-":
         sys.stdin.reconfigure(errors="replace")
         root = read(sys.stdin)

@@ -128,8 +128,9 @@ class Page:
 
     def attempt(self, names):
         """A View, or Torn."""
+        before = self.sequence()  # alone, and first: the kernel may copy a header in any order
         header = self.header()
-        if header["sequence"] == 0 or header["sequence"] % 2:
+        if before == 0 or before % 2:
             raise Torn
         length = os.fstat(self.descriptor).st_size
         tables = {}
@@ -141,15 +142,15 @@ class Page:
                 layout = LAYOUTS[name]
                 tables[name] = [layout.take(rows[place:place + size]) for place in range(0, len(rows), size or 1)]
         except Failure:
-            if self.sequence() != header["sequence"]:
+            if self.sequence() != before:
                 raise Torn from None
             raise
-        if self.sequence() != header["sequence"]:
+        if self.sequence() != before:
             raise Torn
         return View(header, tables)
 
     def sequence(self):
-        return struct.unpack("<Q", os.pread(self.descriptor, 8, HEADER.offset("sequence")))[0]
+        return struct.unpack("<Q", os.pread(self.descriptor, 8, HEADER.offset("sequence")).ljust(8, b"\0"))[0]
 
     def read(self, patience=PATIENCE_SECONDS, names=ACCOUNT):
         """What the page says in the tables of these NAMES; waits while it is written."""
@@ -200,7 +201,7 @@ class Page:
         if value is None:
             raise Failure(f"{self.who}: the page may not be written, so nothing can be asked for", NO_PERMISSION)
         deadline = time.monotonic() + patience
-        while self.header()["purge_done"] != value:
+        while (self.header()["purge_done"] - value) % (1 << 32) >= 1 << 31:
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.02)

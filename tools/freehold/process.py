@@ -15,6 +15,11 @@ def read(path):
     return ""
 
 
+def printable(name):
+    """A name as one line, which does nothing to a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
 def exists(pid):
     """Whether there is such a process, and it has not ended."""
     return re.search(r"^State:\s+[^ZX\s]", read(f"/proc/{pid}/status"), re.M) is not None or \
@@ -35,7 +40,7 @@ def numbers(pid):
 
 
 def name(pid):
-    return read(f"/proc/{pid}/comm").strip()
+    return printable(read(f"/proc/{pid}/comm")[:-1])
 
 
 def threads(pid):
@@ -46,10 +51,10 @@ def threads(pid):
             status = read(f"/proc/{pid}/task/{thread}/status")
             match = re.search(r"^NSpid:\s*(.*)$", status, re.M)
             number = int(match[1].split()[-1]) if match else int(thread)
-            called = re.search(r"^Name:\s*(.*)$", status, re.M)
+            called = re.search(r"^Name:[ \t]*(.*)$", status, re.M)
             fields = read(f"/proc/{pid}/task/{thread}/stat").rpartition(")")[2].split()
             ticks = int(fields[11]) + int(fields[12]) if len(fields) > 12 else 0
-            found[number] = (called[1] if called else "?", ticks / TICKS)
+            found[number] = (printable(called[1]) if called else "?", ticks / TICKS)
     return found
 
 

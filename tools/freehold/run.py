@@ -83,8 +83,12 @@ def wait(child):
     on."""
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+    passed = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    for number in passed:
         signal.signal(number, lambda caught, _: os.kill(child, caught))
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # until it is reaped, its number is nobody else's
+    for number in passed:
+        signal.signal(number, signal.SIG_IGN)
     _, status, usage = os.wait4(child, 0)
     return os.waitstatus_to_exitcode(status), usage
 
@@ -146,5 +150,12 @@ def main(given):
         status, usage = wait(child)
     seconds = time.monotonic() - begin
     most = watching.most if given.live and not given.quiet else None
-    tell(account(command, preload, chosen, seconds, status, usage, most), given)
+    try:
+        tell(account(command, preload, chosen, seconds, status, usage, most), given)
+        sys.stderr.flush()
+    except OSError as error:  # the command has run, and its status is what counts
+        if error.filename:
+            print(f"freehold: no report: {error.filename}: {error.strerror}", file=sys.stderr)
+        else:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     return status if status >= 0 else 128 - status

@@ -42,11 +42,11 @@ def of_view(view, pid=None):
     }
 
 
-def of_target(target):
+def of_target(target, wait=True):
     """Of a process, by its number, or a copy of a page."""
     pid = int(target) if re.fullmatch(r"\d+", target) else None
     with page.open_target(target) as live:
-        return of_view(live.fresh() if pid else live.read(), pid)
+        return of_view(live.fresh(patience=page.ASK_SECONDS if wait else 0) if pid else live.read(), pid)
 
 
 def load(path):
@@ -54,31 +54,44 @@ def load(path):
     try:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(f"{path}: this is no JSON: {error}", BAD_INPUT) from error
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
         raise Failure(f"{path}: this is no snapshot, as `freehold stat --json` writes it ({SCHEMA})", BAD_INPUT)
     try:
         check(found)
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise Failure(f"{path}: the snapshot lacks something: {error}", BAD_INPUT) from error
     return found
 
 
+def numeric(value):
+    """Whether a snapshot may have it for a number."""
+    return isinstance(value, (int, float)) and abs(value) < 1 << 80
+
+
+def check_numbers(row, names):
+    for name in names:
+        if not numeric(row[name]):
+            raise ValueError(f"{name} is no number")
+
+
 def check(found):
     """What every reader relies on."""
-    for name in page.STATS.names:
-        int(found["stats"][name])
+    check_numbers(found, ["process_id"])
+    check_numbers(found["stats"], page.STATS.names)
     for row in found["classes"]:
-        for name in ("class", *page.CLASS.names):
-            int(row[name])
+        check_numbers(row, ("class", *page.CLASS.names))
     for row in found["arenas"]:
-        for name in page.ARENA.names:
-            if name != "state":
-                int(row[name])
-    found.setdefault("counters", {})
-    found.setdefault("process", {})
-    found.setdefault("page", {})
+        check_numbers(row, [name for name in page.ARENA.names if name != "state"])
+        row["state"] = str(row["state"])
+    for name in ("counters", "process", "page"):
+        part = found.setdefault(name, {})
+        if not isinstance(part, dict):
+            raise TypeError(f"{name} is no object")
+        check_numbers(part, [key for key in part if key != "name"])
+    found.setdefault("time", 0)
+    check_numbers(found, ["time"])
 
 
 def get(target):

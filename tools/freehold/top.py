@@ -223,8 +223,8 @@ def stream(live, pid, given):
 
 
 def main(given):
-    if given.interval <= 0:
-        raise Failure("--interval: more than 0", USAGE)
+    if not 0 < given.interval <= 86400:
+        raise Failure("--interval: more than 0, to 86400", USAGE)
     pid = given.pid if given.pid is not None else processes.only()
     with page.open_process(pid) as live:
         if given.json:
@@ -237,7 +237,8 @@ def main(given):
         if not (sys.stdout.isatty() and sys.stdin.isatty()):
             raise Failure("top wants a terminal; without one: --once, or --json", USAGE)
         os.environ.setdefault("ESCDELAY", "25")
-        locale.setlocale(locale.LC_ALL, "")
+        with contextlib.suppress(locale.Error):
+            locale.setlocale(locale.LC_ALL, "")
         try:
             return curses.wrapper(lambda window: Screen(window, live, pid, given.interval).run())
         except curses.error as error:
