@@ -29,7 +29,7 @@ LIB_TABLES  := lib/superslab/stretch.c lib/superslab/slots.c lib/thread.c lib/re
                lib/superslab/registry.c
 LIB_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(LIB_TABLES),$(LIB_SOURCES)) $(LIB_TABLES))
 # These replace functions of the C library and call the originals, which a static program has not, or stand for some.
-SHARED_ONLY := $(patsubst %,$(BUILD)/obj/lib/%.o,atfork creation deferred key loader sandbox text)
+SHARED_ONLY := $(patsubst %,$(BUILD)/obj/lib/%.o,atfork creation deferred key loader original sandbox text)
 
 # V=1 shows the commands.
 ifneq ($(V),1)

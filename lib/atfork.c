@@ -13,8 +13,8 @@ typedef void (*fork_handler)(void);
 typedef int (*handlers_function)(fork_handler prepare, fork_handler parent, fork_handler child, void *object);
 
 static int register_handlers(fork_handler prepare, fork_handler parent, fork_handler child, void *object) {
-    static _Atomic uintptr_t own;
-    handlers_function call = (handlers_function)original_find(&own, "__register_atfork");
+    ORIGINAL(own, "__register_atfork");
+    handlers_function call = (handlers_function)original_find(&own);
     lock_take(&handlers_lock);
     int error = call(prepare, parent, child, object);
     lock_give(&handlers_lock);

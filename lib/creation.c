@@ -11,13 +11,14 @@
 
 /* The C library's own. */
 static thread_create find_create(void) {
-    static _Atomic uintptr_t own;
-    return (thread_create)original_find(&own, "pthread_create");
+    ORIGINAL(own, "pthread_create");
+    return (thread_create)original_find(&own);
 }
 
 /* After the program's own thread, which may be the last one that the kernel allows. */
 static int create_pthread(pthread_t *id, const pthread_attr_t *attributes, void *(*function)(void *),
                           void *argument) {
+    originals_find();
     int error = find_create()(id, attributes, function, argument);
     if (error == 0)
         housekeeper_start(find_create());
@@ -27,8 +28,9 @@ static int create_pthread(pthread_t *id, const pthread_attr_t *attributes, void 
 typedef int (*create_function)(thrd_t *thread, thrd_start_t function, void *argument);
 
 static int create_thrd(thrd_t *thread, thrd_start_t function, void *argument) {
-    static _Atomic uintptr_t own;
-    create_function call = (create_function)original_find(&own, "thrd_create");
+    ORIGINAL(own, "thrd_create");
+    originals_find();
+    create_function call = (create_function)original_find(&own);
     int result = call(thread, function, argument);
     if (result == thrd_success)
         housekeeper_start(find_create());

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Functions of the C library that only cold paths call, never malloc or free, found when they are called
- * first: the loader would bind each at start, in hundreds of instructions. */
+ * first, or the first thread is made: the loader would bind each at start, in hundreds of instructions. */
 #undef _FORTIFY_SOURCE
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,8 +13,8 @@
 
 /* Calls the original of the function that it is in. */
 #define DEFERRED(name, ...)                                                                                  \
-    static _Atomic uintptr_t own;                                                                            \
-    return ((__typeof__(&name))original_find(&own, #name))(__VA_ARGS__)
+    ORIGINAL(own, #name);                                                                                    \
+    return ((__typeof__(&name))original_find(&own))(__VA_ARGS__)
 
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library's names say less */
 

@@ -13,20 +13,20 @@
 
 typedef int (*set_value)(unsigned key, const void *value);
 
-static int set(_Atomic uintptr_t *own, const char *name, unsigned key, const void *value) {
+static int set(struct original *own, unsigned key, const void *value) {
     if (unlikely(thread.state == THREAD_FRESH) && value != NULL)
         thread_watch();
-    return ((set_value)original_find(own, name))(key, value);
+    return ((set_value)original_find(own))(key, value);
 }
 
 static int set_pthread(pthread_key_t key, const void *value) {
-    static _Atomic uintptr_t own;
-    return set(&own, "pthread_setspecific", key, value);
+    ORIGINAL(own, "pthread_setspecific");
+    return set(&own, key, value);
 }
 
 static int set_tss(tss_t key, void *value) {
-    static _Atomic uintptr_t own;
-    return set(&own, "tss_set", key, value);
+    ORIGINAL(own, "tss_set");
+    return set(&own, key, value);
 }
 
 INTERPOSE_AS(int, pthread_setspecific, set_pthread, (pthread_key_t, const void *))

@@ -156,8 +156,12 @@ static bool is_large(size_t size, size_t alignment) {
 
 static void *allocate_mapped(struct arena *arena, size_t size, size_t alignment, bool *zero) {
     tidy(arena, TIDY_LARGE);
-    void *block = is_large(size, alignment) ? NULL : huge_take(size, alignment, zero);
-    return block == NULL && is_large(size, alignment) ? large_take(size, alignment, zero) : block;
+    if (!is_large(size, alignment)) {
+        void *block = huge_take(size, alignment, zero);
+        if (block != NULL || !is_large(size, alignment)) /* space may have become scarce by that */
+            return block;
+    }
+    return large_take(size, alignment, zero);
 }
 
 /* Bytes of a large or huge block. */
@@ -555,7 +559,7 @@ void *arena_resize(void *address, size_t size) {
     if (unlikely(config.guard >= 2) && !is_mapped_whole(slab, owner, "realloc", address, NULL))
         return NULL;
     size_t length = unlikely(config.guard >= 2) ? size + LARGE_TRAILER : size;
-    if (owner == OWNER_LARGE && length > SMALL_MAX && is_large(length, GRAIN))
+    if (owner == OWNER_LARGE && length > SMALL_MAX && (length <= large_size(slab) || is_large(length, GRAIN)))
         resized = large_resize(slab, length) ? address : NULL;
     else if (owner == OWNER_HUGE && length > LARGE_USUAL && size <= PTRDIFF_MAX - LARGE_TRAILER)
         resized = huge_resize(huge_of(slab), length);

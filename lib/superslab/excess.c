@@ -56,7 +56,7 @@ static void slots_purge_to(const struct slice *slice, uint64_t goal) {
 
 /* A little more than what is too much, so that it is not so again with the next free. */
 static void purge_to(uint64_t goal, struct slice slice) {
-    uint64_t before = purged_bytes(), most = before + (idle_bytes() - goal);
+    uint64_t before = purged_bytes(), idle = idle_bytes(), most = before + (idle > goal ? idle - goal : 0);
     slice.bytes_end = slice.bytes_end < most ? slice.bytes_end : most;
     loose_purge_first(&slice);
     slots_purge_to(&slice, goal);

@@ -94,5 +94,6 @@ uint64_t recent_bytes(void) {
 }
 
 uint64_t huge_bytes(void) {
-    return placed_bytes() - recent_bytes();
+    uint64_t placed = placed_bytes(), kept = recent_bytes();
+    return kept < placed ? placed - kept : 0; /* what is kept is counted at several moments */
 }

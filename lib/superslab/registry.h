@@ -74,7 +74,8 @@ static inline uint64_t entry_limit(struct entry entry) {
 /* What is below the limit if and only if address is that of a carved block: then its index in the slab times
  * a number of the class, which is less than three times the block size. Of an address between blocks it is
  * 2^64 / SMALL_MAX at least, and of one before the first block near 2^64. Bits over ADDRESS_BITS stay there,
- * for the other factor is odd. No limit is over 2^20. */
+ * for the other factor is odd; but of an address within a block one value of them cancels the rest. No limit
+ * is over 2^20. */
 static inline uint64_t entry_position(struct entry entry, uintptr_t class, const void *address) {
     uint64_t offset = (uintptr_t)address + entry.leaf->phases[entry.index];
     return offset * entry.leaf->reciprocals[class];
