@@ -19,9 +19,11 @@ struct original {
 static_assert(sizeof(struct original) == 64, "a table of them has no holes");
 
 /* A variable in the table of all. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a string in them does not initialise an array */
 #define ORIGINAL(variable, function)                                                                         \
     static struct original variable                                                                          \
         __attribute__((section("originals"), used, aligned(64))) = {.name = function}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 uintptr_t original_look_for(struct original *original);
 
