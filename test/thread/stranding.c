@@ -11,14 +11,13 @@
 
 #include "../conformance/probe.h"
 
-#define BLOCKS     4096
-#define BLOCK      1000
-#define FEW        64 /* one of so many */
-#define ROUNDS     200
-#define RESIDENT   (48 * MIB) /* what two threads may own, and what is live; all rounds fill 800 MiB */
-#define STATM_SIZE 128
-#define SHUFFLED   ((size_t)50000)
-#define CACHED     (512 * KIB) /* of 100 MB */
+#define BLOCKS   4096
+#define BLOCK    1000
+#define FEW      64 /* one of so many */
+#define ROUNDS   200
+#define RESIDENT (48 * MIB) /* what two threads may own, and what is live; all rounds fill 800 MiB */
+#define SHUFFLED ((size_t)50000)
+#define CACHED   (512 * KIB) /* of 100 MB */
 
 static void *blocks[BLOCKS];
 static pthread_barrier_t turn;
@@ -54,16 +53,6 @@ static void run(void *(*body)(void *)) {
     pthread_t thread;
     REQUIRE(pthread_create(&thread, NULL, body, NULL) == 0);
     REQUIRE(pthread_join(thread, NULL) == 0);
-}
-
-static size_t resident(void) {
-    char text[STATM_SIZE];
-    unsigned long size, pages;
-    FILE *statm = fopen("/proc/self/statm", "r");
-    REQUIRE(statm != NULL && fgets(text, sizeof text, statm) != NULL);
-    REQUIRE(sscanf(text, "%lu %lu", &size, &pages) == 2);
-    fclose(statm);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static int free_shuffled(void) {
@@ -107,7 +96,7 @@ int main(int count, char **arguments) {
             free(blocks[j]);
     }
     REQUIRE(!lives_on || pthread_join(consumer, NULL) == 0);
-    size_t end = resident();
+    size_t end = resident_bytes();
     if (end > RESIDENT)
         probe_write(STDERR_FILENO, "%zu KiB resident at the end\n", end / KIB);
     return end > RESIDENT;
