@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <malloc.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 #include "arena/runs.h"
 #include "config.h"
@@ -12,6 +11,7 @@
 #include "freehold.h"
 #include "interpose.h"
 #include "memcheck.h"
+#include "os.h"
 #include "sample.h"
 #include "shadow.h"
 #include "superslab/purge.h"
@@ -172,16 +172,12 @@ void *fh_memalign(size_t alignment, size_t size) {
     return allocate_aligned(power, size);
 }
 
-static size_t page_size(void) {
-    return getauxval(AT_PAGESZ);
-}
-
 void *fh_valloc(size_t size) {
-    return allocate_aligned(page_size(), size);
+    return allocate_aligned(os_page(), size);
 }
 
 void *fh_pvalloc(size_t size) {
-    size_t page = page_size();
+    size_t page = os_page();
     if (size > (size_t)PTRDIFF_MAX) {
         errno = ENOMEM;
         return NULL;

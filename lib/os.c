@@ -370,7 +370,7 @@ void os_signal_stack(void) {
 }
 
 void os_repeat_signal(int number, const void *info) {
-    long process = syscall(SYS_getpid), own = (long)os_thread_id();
+    long process = (long)os_process(), own = (long)os_thread_id();
     if (syscall(SYS_rt_tgsigqueueinfo, process, own, number, info) != 0)
         (void)syscall(SYS_tgkill, process, own, number);
 }

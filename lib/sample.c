@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 #include "handler.h"
 #include "lock.h"
@@ -66,7 +65,7 @@ static struct sample *sample_find(const void *address) {
 }
 
 static bool pool_make(void) {
-    pool.page = getauxval(AT_PAGESZ);
+    pool.page = os_page();
     size_t length = (SAMPLES * sizeof(struct sample) + UNIT - 1) & ~(UNIT - 1);
     char *closed = os_map_closed(length + 2 * UNIT); /* as metadata.c does */
     bool is_open = closed != NULL && os_open(closed + UNIT, length);

@@ -112,25 +112,32 @@ static uint64_t cached_bytes(const struct counters *sum) {
     return bytes;
 }
 
-void fh_counters(struct fh_counts *counters) {
+/* What the counters of all arenas say together. */
+struct total {
     struct counters sum;
     uint64_t arenas, outboxes;
-    memset(&sum, 0, sizeof sum);
+};
+
+static void total_take(struct total *total) {
+    memset(total, 0, sizeof *total);
     arena_settle();
-    arena_count(&sum, &arenas, &outboxes);
-    *counters = (struct fh_counts){
-        .refills = sum.refills,
-        .remote_frees = sum.remote_frees,
-        .pushes = sum.pushes,
-        .posts = sum.posts,
-        .drains = sum.drains,
-        .claims = sum.claims,
-        .adoptions = sum.adoptions,
-        .orphans = sum.orphans,
-        .slabs_taken = sum.slabs_taken,
-        .slabs_freed = sum.slabs_freed,
-        .arenas_made = arenas,
-        .arenas_started = sum.starts,
+    arena_count(&total->sum, &total->arenas, &total->outboxes);
+}
+
+static struct fh_counts counts_of(const struct total *total) {
+    return (struct fh_counts){
+        .refills = total->sum.refills,
+        .remote_frees = total->sum.remote_frees,
+        .pushes = total->sum.pushes,
+        .posts = total->sum.posts,
+        .drains = total->sum.drains,
+        .claims = total->sum.claims,
+        .adoptions = total->sum.adoptions,
+        .orphans = total->sum.orphans,
+        .slabs_taken = total->sum.slabs_taken,
+        .slabs_freed = total->sum.slabs_freed,
+        .arenas_made = total->arenas,
+        .arenas_started = total->sum.starts,
         .superslabs_made = superslabs_made(),
         .retirements = limbo_added(),
         .unmappings = limbo_freed(),
@@ -140,10 +147,16 @@ void fh_counters(struct fh_counts *counters) {
         .superslab_bytes = superslabs_now() * SUPERSLAB,
         .huge_bytes = huge_bytes(),
         .kept_bytes = region_loose_bytes() + recent_bytes(),
-        .large_bytes = large_bytes() - sum.kept_runs,
-        .used_bytes = class_bytes(sum.used),
+        .large_bytes = large_bytes() - total->sum.kept_runs,
+        .used_bytes = class_bytes(total->sum.used),
         .calls_denied = os_calls_denied(),
     };
+}
+
+void fh_counters(struct fh_counts *counters) {
+    struct total total;
+    total_take(&total);
+    *counters = counts_of(&total);
 }
 
 /* An account of now; NULL with errno ENOMEM if there is no memory. */
@@ -246,21 +259,18 @@ static uint64_t granules(uint64_t bytes) {
 }
 
 /* The small blocks that the program has, without a walk: as fh_stats says of a quiet process. */
-static uint64_t live_bytes(void) {
-    struct counters sum;
-    uint64_t arenas, outboxes;
-    memset(&sum, 0, sizeof sum);
-    arena_settle();
-    arena_count(&sum, &arenas, &outboxes);
-    uint64_t used = class_bytes(sum.used);
-    uint64_t freed = cached_bytes(&sum) + class_bytes(sum.queued) + outboxes + sum.quarantined;
+static uint64_t live_bytes(const struct total *total) {
+    const struct counters *sum = &total->sum;
+    uint64_t used = class_bytes(sum->used);
+    uint64_t freed = cached_bytes(sum) + class_bytes(sum->queued) + total->outboxes + sum->quarantined;
     return used > freed ? used - freed : 0;
 }
 
 struct mallinfo2 fh_mallinfo2(void) {
-    struct fh_counts counters;
-    fh_counters(&counters);
-    uint64_t used = live_bytes() + counters.large_bytes;
+    struct total total;
+    total_take(&total);
+    struct fh_counts counters = counts_of(&total);
+    uint64_t used = live_bytes(&total) + counters.large_bytes;
     return (struct mallinfo2){
         .arena = counters.superslab_bytes,
         .hblks = granules(counters.huge_bytes),

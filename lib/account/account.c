@@ -2,7 +2,6 @@
 #include "account.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "../arena/arena.h"
 #include "../arena/arenas.h"
@@ -211,7 +210,7 @@ static void finish(struct account *account) {
     sum_up(account);
     *(struct fh_account *)image_add(image, TABLE_STATS) = account->sum;
     fh_counters(image_add(image, TABLE_COUNTERS));
-    image->process_id = (uint32_t)getpid();
+    image->process_id = os_process();
     image->has_housekeeper = housekeeper_works();
     image->page_bytes = (uint32_t)account->page;
     image->decay_ms = config.decay;

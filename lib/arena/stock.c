@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "stock.h"
 
-#include <sys/auxv.h>
-
 #include "../os.h"
 
 #define PAGE  4096ul
@@ -33,6 +31,6 @@ struct stock *stock_take(void) {
 
 /* Zeros are an empty stock. Where pages are larger, one has those of others as well. */
 void stock_purge(struct stock *stock) {
-    if (stock != &first && getauxval(AT_PAGESZ) == PAGE)
+    if (stock != &first && os_page() == PAGE)
         (void)os_purge(stock, PAGE);
 }
