@@ -85,7 +85,7 @@ def system():
 
 def installed_peers():
     """The peers of the distribution, and those of the environment variable PEERS ("NAME=FILE ..." or "FILE ..."), which
-    take the place of what has their name."""
+    take the place of what has their name; "NAME=" leaves it out."""
     peers = {}
     for name, pattern in PEERS.items():
         found = sorted(path for directory in DIRECTORIES for path in glob.glob(os.path.join(directory, pattern)))
@@ -94,5 +94,5 @@ def installed_peers():
     for word in os.environ.get("PEERS", "").split():
         name, _, path = word.rpartition("=")
         name = name or os.path.basename(path).removeprefix("lib").split(".")[0]
-        peers[name] = Allocator(name, os.path.abspath(path))
-    return list(peers.values())
+        peers[name] = Allocator(name, os.path.abspath(path)) if path else None
+    return [peer for peer in peers.values() if peer]

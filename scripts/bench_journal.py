@@ -4,7 +4,7 @@ import csv
 import dataclasses
 import sys
 
-from bench_table import Comparison, table
+from bench_table import Comparison, behind, table
 
 
 class Journal:
@@ -51,11 +51,23 @@ def lines(row, measure):
             for label, key in row.keys.items()}
 
 
-def tables(measures, rows, names, journal):
-    """A Markdown table for each measure that rows have lines of."""
+def compare_all(measures, rows, names, journal):
+    """{measure: {label: Comparison}} of the measures that rows have lines of."""
     comparisons = {measure: {label: journal.compare(row.name, line, names)
                              for row in rows for label, line in lines(row, measure).items()} for measure in measures}
-    return [table(measure, compared) for measure, compared in comparisons.items() if compared]
+    return {measure: compared for measure, compared in comparisons.items() if compared}
+
+
+def tables(measures, rows, names, journal):
+    """A Markdown table for each measure that rows have lines of."""
+    return [table(measure, compared) for measure, compared in compare_all(measures, rows, names, journal).items()]
+
+
+def all_behind(measures, rows, names, journal):
+    """The lines in which the best peer is better, by table."""
+    return "\n".join(["Behind the best peer by more than the spread (the system's malloc included; Freehold's figure over the peer's):", "",
+                      *(behind(measure, compared)
+                        for measure, compared in compare_all(measures, rows, names, journal).items()), ""])
 
 
 def show(progress):

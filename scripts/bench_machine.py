@@ -9,10 +9,11 @@ CORES = len(os.sched_getaffinity(0))
 
 
 def package_version(path):
+    """The version of the package that a library is from, or else its file's name, which may tell it."""
     query = subprocess.run(["dpkg-query", "-S", os.path.realpath(path)], capture_output=True, text=True, check=False)
     package = query.stdout.partition(": ")[0]
     if not package:
-        return os.path.basename(path)
+        return os.path.basename(path).removesuffix(".so")
     version = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True,
                              check=False)
     return version.stdout

@@ -57,6 +57,11 @@ class Comparison:
     def is_decided(self, other):
         return abs(self.ratio(other) - 1) > self.spread(other)
 
+    def is_behind(self):
+        """Whether the best peer is better by more than the spread."""
+        ratio = self.ratio(self.best_peer())
+        return ratio is not None and (ratio < 1) == self.measure.higher_is_better and self.is_decided(self.best_peer())
+
     def others(self):
         """What Freehold is set in relation to: the best peer, and its base if there is one."""
         return [self.best_peer()] + [BASE] * (BASE in self.values)
@@ -74,6 +79,14 @@ class Comparison:
                 spread = "?" if math.isinf(self.spread(other)) else f"{self.spread(other):.0%}"
                 cells += [f"{self.ratio(other):.2f}{'' if self.is_decided(other) else ' ≈'}", spread]
         return cells
+
+
+def behind(measure, rows):
+    """A sentence on the lines of {label: Comparison} in which the best peer is better, by more than the spread."""
+    lines = [f"{label} ({row.ratio(row.best_peer()):.2f} of {row.best_peer()})" for label, row in rows.items() if row.is_behind()]
+    if not lines:
+        return f"- {measure.title}: in none of {len(rows)}."
+    return f"- {measure.title}: in {len(lines)} of {len(rows)}: {', '.join(lines)}."
 
 
 def figures(value):
