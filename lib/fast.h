@@ -14,6 +14,16 @@
 void *malloc_not_tiny(size_t size);
 void *malloc_uncached(size_t size);
 
+/* All rooms, found at a constant distance. Of the field itself gcc 12 makes an index with the distance in it,
+ * which is an instruction more in each free. */
+struct rooms {
+    struct room of[CLASSES];
+} __attribute__((may_alias));
+
+static inline bool fast_room(uintptr_t class) {
+    return --((struct rooms *)&thread.room)->of[class].left >= 0;
+}
+
 static inline void *fast_pop(uintptr_t class, size_t size) {
     struct block *block = thread.cache[class];
     if (unlikely(block == NULL))
@@ -48,7 +58,7 @@ static inline void fast_free(void *address) {
         return;
     }
     block->mark = mark;
-    if (unlikely(--thread.room[class].left < 0)) {
+    if (unlikely(!fast_room(class))) {
         arena_free_uncached(block, entry);
         return;
     }
