@@ -122,6 +122,11 @@ static void put_misuse(struct line *line, const struct misuse *misuse) {
     put(line, ".");
     if (misuse->block != NULL)
         put_block(line, misuse);
+    else if (misuse->size != 0) {
+        put(line, " The block is one of ");
+        put_number(line, misuse->size, 10);
+        put(line, " bytes.");
+    }
     if (misuse->slab != NULL) {
         put(line, " ");
         put_slab(line, misuse->slab);

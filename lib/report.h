@@ -24,7 +24,7 @@ struct misuse {
     const void *site;                  /* where in the program, as far as known */
     const struct slab *slab;           /* the slab of small blocks that the address is in, or NULL */
     const void *block;                 /* the block that the address is in, or NULL */
-    size_t size;                       /* bytes of that */
+    size_t size;                       /* bytes of that, or of the one that is not known */
     const char *state;                 /* what that block is: live, free, never allocated */
     void (*tell)(const void *address); /* says more of it afterwards, or NULL */
 };

@@ -124,7 +124,7 @@ static void *refill(struct arena *arena, unsigned class) {
 static void *allocate_small(struct arena *arena, unsigned class) {
     if (!arena_has_cache(arena))
         return refill(arena, class);
-    struct block *block = thread.cache[class];
+    struct block *block = cache_first(class);
     if (block == NULL) {
         block = thread.own->stock->spare[class];
         thread.own->stock->spare[class] = NULL;

@@ -5,6 +5,7 @@
 #include "../remote/outbox.h"
 #include "../superslab/registry.h"
 #include "../superslab/size_class.h"
+#include "../superslab/verdict.h"
 #include "arenas.h"
 #include "slabs.h"
 
@@ -40,6 +41,33 @@ void cache_fill(unsigned class, struct chain chain) {
     thread.arena->stock->held[class] = chain.count + (uint32_t)thread.room[class].quota;
 }
 
+/* Whether a link leads to a free block of the class. */
+static bool leads_to_block(unsigned class, const struct block *link) {
+    struct entry entry = registry_entry(link);
+    return atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed) == class &&
+           entry_position(entry, class, link) < entry_limit(entry) && link->mark == block_mark(entry, link);
+}
+
+/* A link of a cached block, or NULL if it has been written over: then what was behind it is lost. */
+static noinline struct block *follow(unsigned class, struct block *link) {
+    if (likely(link == NULL || leads_to_block(class, link)))
+        return link;
+    verdict_link(class, link);
+    return NULL;
+}
+
+/* Most lead to a block of the same unit, whose mark differs by as much as its address. */
+static inline struct block *next_cached(unsigned class, const struct block *block) {
+    struct block *next = block->next;
+    bool is_near =
+        unit_is_same(next, block) && next->mark - (uintptr_t)next == block->mark - (uintptr_t)block;
+    return likely(is_near) ? next : follow(class, next);
+}
+
+struct block *cache_first(unsigned class) {
+    return thread.cache[class] = follow(class, thread.cache[class]);
+}
+
 static void send_home(struct arena *arena, unsigned class, struct block *block) {
     block->mark = 0; /* the outbox marks it again when it is pushed */
     if (!outbox_add(arena, class, block))
@@ -58,7 +86,7 @@ static void flush_blocks(struct arena *arena, unsigned class, struct block *bloc
     struct slab *slab = NULL;
     int64_t home = 0;
     for (struct block *next; block != NULL; before = block, block = next) {
-        next = block->next;
+        next = next_cached(class, block);
         if (!unit_is_same(block, before))
             slab = own_slab(arena, block);
         if (slab == NULL)
@@ -79,7 +107,7 @@ static void set_quota(struct arena *arena, unsigned class, uint32_t quota) {
 }
 
 static void flush_class(struct arena *arena, unsigned class) {
-    struct block *cached = thread.cache[class], *spare = thread.own->stock->spare[class];
+    struct block *cached = cache_first(class), *spare = thread.own->stock->spare[class];
     cache_settle(class);
     thread.cache[class] = thread.own->stock->spare[class] = NULL;
     thread.room[class].left = 0;
@@ -171,26 +199,27 @@ uint32_t cache_demand(unsigned class) {
     return (uint32_t)thread.room[class].quota;
 }
 
-static uint32_t length_of(const struct block *block) {
+static uint32_t length_of(unsigned class, const struct block *block) {
     uint32_t length = 0;
-    for (; block != NULL; block = block->next)
+    for (; block != NULL; block = next_cached(class, block))
         length++;
     return length;
 }
 
 void cache_count_all(void) {
     for (unsigned class = 1; class < CLASSES; class ++)
-        set_cached(class, length_of(thread.cache[class]) + length_of(thread.own->stock->spare[class]));
+        set_cached(class,
+                   length_of(class, cache_first(class)) + length_of(class, thread.own->stock->spare[class]));
 }
 
 /* More frees than refills are a demand, too: else a class that is freed as often as allocated would come here
  * again and again. What the cache holds is counted when it may be too much, and goes home if it is. */
 void cache_set_aside(unsigned class) {
     struct arena *arena = thread.arena;
-    struct block *cached = thread.cache[class];
+    struct block *cached = cache_first(class);
     uint32_t quota = cache_demand(class), most = (HELD_MOST - 1) * quota;
     if (arena->stock->held[class] > most)
-        arena->stock->held[class] = length_of(cached);
+        arena->stock->held[class] = length_of(class, cached);
     if (arena->stock->held[class] > most) {
         flush_blocks(arena, class, cached);
         cached = NULL;

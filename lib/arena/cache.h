@@ -25,6 +25,10 @@ static inline bool cache_is_used(const struct arena *arena, unsigned class) {
     return arena_has_cache(arena) && thread.room[class].quota != 0;
 }
 
+/* The block that the next malloc of a class finds, or NULL. As wherever a slow path walks a cache, a link
+ * that does not lead to a free block of the class is told of, and not followed. */
+struct block *cache_first(unsigned class);
+
 /* Fills the empty cache of a class and renews its room. */
 void cache_fill(unsigned class, struct chain chain);
 

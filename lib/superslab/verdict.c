@@ -5,6 +5,7 @@
 #include "../sample.h"
 #include "huge.h"
 #include "large.h"
+#include "size_class.h"
 #include "slab.h"
 
 #define ADVICE_FREED                                                                                         \
@@ -114,5 +115,14 @@ cold void verdict_damage(const char *call, const void *block, enum damage damage
 cold void verdict_report(const char *call, const void *address, const void *site) {
     struct misuse misuse = {.call = call, .address = address, .site = site};
     judge(&misuse);
+    report_misuse(&misuse);
+}
+
+cold void verdict_link(unsigned class, const void *link) {
+    struct misuse misuse = {.call = "malloc", .address = link};
+    misuse.what = "this was written over the link of a free block, and is not followed";
+    misuse.size = size_class_bytes(class);
+    misuse.advice = "Look for what writes to a block of that size after it was freed, or beyond the block "
+                    "before it; FREEHOLD_GUARD=2 names the block.";
     report_misuse(&misuse);
 }

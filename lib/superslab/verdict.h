@@ -21,6 +21,9 @@ enum damage { WRITTEN_BEYOND, WRITTEN_BEFORE, WRITTEN_AFTER_FREE, FREED_WITH_SIZ
 /* Says that a block is damaged, and what to do next; likewise. */
 void verdict_damage(const char *call, const void *block, enum damage damage, const void *site);
 
+/* Says that what was to lead to a free block of a class does not. */
+void verdict_link(unsigned class, const void *link);
+
 /* Says what the address is instead of a live block, for a call of the program from the place site, and stops
  * the process unless FREEHOLD_ON_ERROR says otherwise. No lock is held. */
 void verdict_report(const char *call, const void *address, const void *site);

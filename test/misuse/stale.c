@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Reads and writes blocks that have been freed, or not been written yet. */
+#include <malloc.h>
+
 #include "misuse/bug.h"
 
 enum { KEPT = 3000 }; /* blocks that are made after the bug: more than any cache holds */
@@ -53,6 +55,32 @@ static void write_among_others(size_t size, size_t amount) {
     }
     memset(note(blocks[amount / 2]), 'A', 8);
     reuse(size);
+}
+
+/* The list that it is in is not used for an allocation. */
+static void write_and_leave(size_t size) {
+    char *neighbour = make(size), *block = make(size);
+    release(neighbour);
+    release(block);
+    memset(note(block), 'A', 8);
+}
+
+static void write_and_trim(size_t size, size_t amount) {
+    (void)amount;
+    write_and_leave(size);
+    malloc_trim(0);
+    carry_on(size);
+}
+
+static void *write_at_the_end(void *size) {
+    write_and_leave(*(const size_t *)size);
+    return NULL;
+}
+
+static void write_and_exit(size_t size, size_t amount) {
+    (void)amount;
+    run_in_thread(write_at_the_end, &size);
+    carry_on(size);
 }
 
 /* Another thread has freed it. */
@@ -176,6 +204,14 @@ static const struct bug bugs[] = {
      write_among_others, SMALL, 500, "unseen missed written"},
     {"write-among-others-medium", "writes a medium block after free, among 100 that are free",
      write_among_others, MEDIUM, 100, "unseen missed written"},
+    {"write-and-trim-small", "writes the first word of a small block after free, and trims", write_and_trim,
+     SMALL, 0, "link link written"},
+    {"write-and-trim-medium", "writes the first word of a medium block after free, and trims", write_and_trim,
+     MEDIUM, 0, "link link written"},
+    {"write-and-exit-small", "a thread writes the first word of a small block after free, and ends",
+     write_and_exit, SMALL, 0, "link link written"},
+    {"write-and-exit-medium", "a thread writes the first word of a medium block after free, and ends",
+     write_and_exit, MEDIUM, 0, "link link written"},
     {"write-after-remote-first", "writes the first word of a small block that another thread has freed",
      write_after_remote, SMALL, 0, "any batch-link|list batch-link|written|malloc:written|list"},
     {"write-after-remote-third", "writes the third word of a small block that another thread has freed",

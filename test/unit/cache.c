@@ -7,6 +7,7 @@
 #include "arena/arena.h"
 #include "arena/arenas.h"
 #include "arena/cache.h"
+#include "child.h"
 #include "config.h"
 #include "crowd.h"
 #include "freehold.h"
@@ -194,6 +195,71 @@ static void flush(void *unused) {
 static void a_flush_leaves_only_what_is_live(void **state) {
     (void)state;
     run_alone(flush, NULL);
+}
+
+#define WRITTEN_OVER                                                                                         \
+    "): this was written over the link of a free block, and is not followed. The block is one of 1024 "      \
+    "bytes."
+
+/* What a program may write to a block that it has freed: text, or what leads to its own variables, to a live
+ * block, to one of another class, or into a free block. */
+static struct block *damage(unsigned which) {
+    static struct block variable;
+    struct block *live = fh_malloc(SIZE), *other = fh_malloc(2 * SIZE), *block = fh_malloc(SIZE),
+                 *last = fh_malloc(SIZE);
+    struct block *const links[] = {(struct block *)0x4141414141414141, &variable, live, other, last + 1};
+    fh_free(last);
+    fh_free(other);
+    fh_free(block);
+    require(thread.cache[the_class()] == block && block->next == last);
+    if (which < sizeof links / sizeof *links)
+        block->next = links[which];
+    return block;
+}
+
+static void flush_damaged(void *which) {
+    damage((unsigned)(uintptr_t)which);
+    cache_flush();
+}
+
+static void count_damaged(void *which) {
+    damage((unsigned)(uintptr_t)which);
+    cache_count_all();
+}
+
+/* The head of the list is one that was read by the malloc before. */
+static void set_damaged_aside(void *which) {
+    damage((unsigned)(uintptr_t)which);
+    fh_malloc(SIZE);
+    cache_set_aside(the_class());
+}
+
+static void allocate_damaged(void *which) {
+    damage((unsigned)(uintptr_t)which);
+    fh_malloc(SIZE);
+    require(fh_aligned_alloc(SIZE, SIZE) != NULL);
+}
+
+static void go_on(void *which) {
+    config.on_error = ON_ERROR_REPORT;
+    allocate_damaged(which);
+    flush_damaged(which);
+    count_damaged(which);
+    fh_free(fh_malloc(SIZE));
+}
+
+static void what_was_written_over_a_link_is_not_followed(void **state) {
+    (void)state;
+    task *const tasks[] = {flush_damaged, count_damaged, set_damaged_aside, allocate_damaged};
+    for (uintptr_t which = 0; which < 5; which++)
+        for (unsigned i = 0; i < sizeof tasks / sizeof *tasks; i++)
+            assert_true(aborts(tasks[i], (void *)which, WRITTEN_OVER));
+    struct child child;
+    for (uintptr_t which = 0; which <= 5; which++) {
+        child_run(&child, go_on, (void *)which);
+        assert_true(child_returned(&child));
+        assert_true((strstr(child.errors, WRITTEN_OVER) != NULL) == (which < 5));
+    }
 }
 
 /* Allocates until the cache of the blocks' class has been refilled once more. */
@@ -445,6 +511,7 @@ int main(void) {
         cmocka_unit_test(the_spare_cache_is_handed_out_after_the_other),
         cmocka_unit_test(a_cache_that_is_set_aside_again_and_again_is_bounded),
         cmocka_unit_test(a_flush_leaves_only_what_is_live),
+        cmocka_unit_test(what_was_written_over_a_link_is_not_followed),
         cmocka_unit_test(quotas_double_up_to_the_bytes_of_their_class),
         cmocka_unit_test(the_sum_of_all_quotas_is_bounded),
         cmocka_unit_test(classes_that_are_not_used_give_up_their_quotas),
