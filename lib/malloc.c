@@ -113,11 +113,12 @@ void *fh_realloc(void *block, size_t size) {
     if (resized != NULL)
         return resized;
     resized = move(block, used, size);
-    /* What was purged for the copy may do for the block alone; one that could not be made shorter is long
-     * enough. */
-    if (resized == NULL)
-        resized = size > usable ? resize(block, usable, size) : block;
-    return resized;
+    if (resized != NULL)
+        return resized;
+    if (size > usable) /* what was purged for the copy may do for the block alone */
+        return resize(block, usable, size);
+    arena_shorten(block, size);
+    return block;
 }
 
 void *fh_reallocarray(void *block, size_t count, size_t size) {

@@ -569,6 +569,16 @@ void *arena_resize(void *address, size_t size) {
     return resized;
 }
 
+void arena_shorten(void *address, size_t size) {
+    struct slab *slab = registry_find(address);
+    if (config.guard < 2 || slab == NULL)
+        return;
+    if (is_small(atomic_load_explicit(&slab->owner, memory_order_relaxed)))
+        filling_begin(address, slab->block_size, size);
+    else
+        filling_begin_large(address, mapped_size(slab), size);
+}
+
 void arena_finish(void) {
     struct arena *arena = thread.own;
     if (arena == NULL)

@@ -26,6 +26,9 @@ void arena_free_elsewhere(void *address, struct entry entry, const struct arena 
 /* Makes a live block longer or shorter without copying it; NULL if that cannot be done. It may move. */
 void *arena_resize(void *address, size_t size);
 
+/* A live block, which could not be made shorter, is to be of size bytes as far as it knows its size. */
+void arena_shorten(void *address, size_t size);
+
 /* The bytes that may be used at address; NO_BLOCK, if the process goes on at all, if that is not a live
  * block's. The program called from site; a call NULL is none, and nothing is said. */
 size_t arena_block_size(const void *address, const char *call, const void *site);

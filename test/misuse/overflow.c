@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Writes behind and before a block. */
+#include <sys/resource.h>
+
 #include "misuse/bug.h"
 
 /* The block is between two others that live, as in a program that runs. */
@@ -31,6 +33,28 @@ static void overflow_string(size_t size, size_t amount) {
     }
     release(block);
     carry_on(size);
+}
+
+/* Leaves no memory for a block of size bytes or more, and none behind one that is there. */
+static void use_up(size_t size) {
+    struct rlimit limit = {256 * MIB, 256 * MIB};
+    REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
+    for (size_t length = 16 * MIB; length >= size; length /= 2) {
+        while (malloc(length) != NULL) {
+        }
+    }
+    while (malloc(size) != NULL) {
+    }
+}
+
+/* There is nowhere to move it to. */
+static void overflow_shrunk_in_place(size_t size, size_t amount) {
+    char *block = note(make(size));
+    use_up(16);
+    char *same = realloc(block, size / 2);
+    REQUIRE(same != NULL);
+    memset(same, 'A', size / 2 + amount);
+    release(same);
 }
 
 /* As many as fitted before the block was made smaller. */
@@ -168,6 +192,12 @@ static const struct bug bugs[] = {
      SMALL, 8, "unseen unseen beyond"},
     {"overflow-shrunk-medium", "writes what fitted before realloc made the block smaller", overflow_shrunk,
      MEDIUM, 100, "unseen unseen beyond"},
+    {"overflow-in-place-small", "the same when there is no memory for a smaller one",
+     overflow_shrunk_in_place, SMALL, 8, "unseen unseen beyond"},
+    {"overflow-in-place-medium", "the same when there is no memory for a smaller one",
+     overflow_shrunk_in_place, MEDIUM, 100, "unseen unseen beyond"},
+    {"overflow-in-place-large", "the same when there is no memory for a smaller one",
+     overflow_shrunk_in_place, 40 * KIB, 1, "unseen unseen beyond-run"},
     {"overflow-grown", "writes 1 byte behind a block that realloc grew, and grows it again", overflow_grown,
      SMALL, 1, "unseen unseen beyond"},
     {"overflow-zeroed", "writes 1 byte behind a block of calloc", overflow_zeroed, SMALL, 1,
