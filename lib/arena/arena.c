@@ -329,7 +329,7 @@ static bool free_mapped(struct slab *slab, const struct arena *owner, void *addr
 static void make_room_and_add(struct arena *arena, unsigned class, void *block) {
     int error = errno;
     int32_t count = (int32_t)arena->outbox_count;
-    outbox_add_anyway(arena, class, block, arena->is_shrinking ? 0 : arenas_share());
+    outbox_add_anyway(arena, class, block, arenas_share());
     slabs_receive(arena);
     tidy(arena, count);
     errno = error;

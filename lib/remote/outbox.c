@@ -143,7 +143,8 @@ static uint32_t group(struct outbox_groups *all, void *const *blocks, uint32_t c
     return groups;
 }
 
-static void send_grouped(struct arena *arena, struct outbox_groups *all, uint32_t count) {
+/* Returns how many slabs they were of. */
+static uint32_t send_grouped(struct arena *arena, struct outbox_groups *all, uint32_t count) {
     uint32_t groups = group(all, arena->outbox->blocks, count);
     rcu_enter(arena);
     for (uint32_t i = 0; i < groups; i++) {
@@ -151,22 +152,30 @@ static void send_grouped(struct arena *arena, struct outbox_groups *all, uint32_
         send(arena, &all->groups[i]);
     }
     rcu_leave(arena);
+    return groups;
 }
 
-void outbox_flush(struct arena *arena) {
+/* Returns how many slabs the blocks were of, as far as that is known. */
+static uint32_t flush(struct arena *arena) {
     uint32_t count = arena->outbox_count;
     if (count == 0)
-        return;
+        return 0;
     arena->outbox_count = 0;
     outbox_set_room(arena, arena->outbox_size);
     prefetch(arena->outbox->blocks, count);
     struct outbox_groups *all = pool_take(&outbox_groups);
     if (all != NULL) {
-        send_grouped(arena, all, count);
+        uint32_t groups = send_grouped(arena, all, count);
         pool_give(&outbox_groups, all);
-    } else
-        for (uint32_t i = 0; i < count; i++)
-            outbox_push_one(arena, arena->outbox->blocks[i]);
+        return groups;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        outbox_push_one(arena, arena->outbox->blocks[i]);
+    return count;
+}
+
+void outbox_flush(struct arena *arena) {
+    flush(arena);
 }
 
 /* Sees to an outbox with so many places; without memory, what there is remains. */
@@ -189,9 +198,17 @@ static uint32_t size_for(uint64_t share) {
     return size > OUTBOX_BYTES ? OUTBOX_BYTES : size < OUTBOX_LEAST ? OUTBOX_LEAST : (uint32_t)size;
 }
 
+/* Of a thread that only frees, and may sleep after any free: what its outbox keeps from others are slabs, so
+ * it is as large as OUTBOX_FEW of them fill it, going by what was pushed last. */
+static uint32_t size_to_shrink(uint32_t pushed, uint32_t slabs, uint32_t most) {
+    uint32_t size = slabs > OUTBOX_FEW / 2 ? (uint32_t)((uint64_t)pushed * OUTBOX_FEW / slabs) : 2 * pushed;
+    return size < OUTBOX_LEAST ? OUTBOX_LEAST : size < most ? size : most;
+}
+
 bool outbox_make_room(struct arena *arena, uint64_t share) {
-    uint32_t size = size_for(share);
-    outbox_flush(arena);
+    uint32_t size = size_for(share), pushed = (uint32_t)outbox_bytes(arena), slabs = flush(arena);
+    if (arena->is_shrinking)
+        size = size_to_shrink(pushed, slabs, size);
     widen(arena, size / PLACE_BYTES);
     if (arena->outbox == NULL)
         return false;
@@ -216,7 +233,7 @@ void outbox_push_one(struct arena *arena, void *address) {
 }
 
 void outbox_add_anyway(struct arena *arena, uintptr_t class, void *block, uint64_t share) {
-    bool fits = outbox_costs[class] <= (int32_t)size_for(share);
+    bool fits = outbox_costs[class] <= (int32_t)(arena->is_shrinking ? OUTBOX_LEAST : size_for(share));
     if (!fits || !outbox_make_room(arena, share) || !outbox_add(arena, class, block))
         outbox_push_one(arena, block);
 }

@@ -301,6 +301,39 @@ static void a_block_larger_than_the_outbox_goes_on_its_own(void **state) {
     slab_give_up(large);
 }
 
+/* One block of each of so many slabs in turn, until the outbox is full. Returns how many blocks it took. */
+static unsigned fill_from(struct slab *const *slabs, unsigned count) {
+    unsigned blocks = 0;
+    while (freer.outbox_room >= outbox_costs[4])
+        assert_true(outbox_add(&freer, 4, slab_take_one(slabs[blocks++ % count])));
+    assert_true(outbox_make_room(&freer, UINT64_MAX));
+    inbox_sweep(&owner);
+    forget_won(&owner);
+    return blocks;
+}
+
+/* What a sleeper's outbox keeps from others are slabs, so their number bounds it, not that of the blocks. */
+static void who_only_frees_keeps_blocks_of_few_slabs(void **state) {
+    static struct slab *slabs[4 * OUTBOX_FEW];
+    (void)state;
+    arenas_renew();
+    for (unsigned i = 0; i < 4 * OUTBOX_FEW; i++)
+        slabs[i] = make(4);
+    freer.is_shrinking = true;
+    assert_true(outbox_make_room(&freer, UINT64_MAX));
+    assert_int_equal(freer.outbox_room, OUTBOX_LEAST);
+    for (unsigned size = OUTBOX_FEW; size < OUTBOX_BLOCKS; size *= 2)
+        assert_int_equal(fill_from(slabs, 1), size); /* of one slab: twice as many each time */
+    assert_int_equal(fill_from(slabs, OUTBOX_FEW), OUTBOX_BLOCKS);
+    assert_int_equal(fill_from(slabs, 4 * OUTBOX_FEW), OUTBOX_BLOCKS);
+    assert_int_equal(fill_from(slabs, 1), OUTBOX_BLOCKS / 4); /* a fourth are of a fourth of the slabs */
+    freer.is_shrinking = false;
+    assert_true(outbox_make_room(&freer, UINT64_MAX));
+    assert_int_equal(freer.outbox_room, OUTBOX_BYTES);
+    for (unsigned i = 0; i < 4 * OUTBOX_FEW; i++)
+        slab_give_up(slabs[i]);
+}
+
 /* Where nobody can group, each block is a push. */
 static void without_groups_each_block_goes_on_its_own(void **state) {
     struct outbox_groups *all[4];
@@ -370,6 +403,7 @@ TESTS(cmocka_unit_test(a_block_costs_its_bytes_or_its_place),
       cmocka_unit_test(a_block_larger_than_the_outbox_goes_on_its_own),
       cmocka_unit_test(an_outbox_is_bounded_in_blocks_and_in_bytes),
       cmocka_unit_test(blocks_of_all_sizes_share_the_room), cmocka_unit_test(an_outbox_grows_with_the_share),
+      cmocka_unit_test(who_only_frees_keeps_blocks_of_few_slabs),
       cmocka_unit_test(without_groups_each_block_goes_on_its_own),
       cmocka_unit_test(blocks_are_grouped_by_slab_however_many_there_are),
       cmocka_unit_test(each_group_goes_its_own_way), cmocka_unit_test(one_block_goes_on_its_own),
