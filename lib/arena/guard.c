@@ -38,7 +38,8 @@ static uint32_t check_available(const struct arena *arena, const struct slab_lis
     return count;
 }
 
-/* All that it owns; returns how many of them are available. One slab may be larger than its share. */
+/* All that it owns; returns how many of them are available. One slab may be larger than the share, which is
+ * that of when it was looked up last. */
 static uint32_t check_owned(const struct arena *arena) {
     const struct slab *older = NULL;
     uint64_t bytes = 0;
@@ -54,7 +55,7 @@ static uint32_t check_owned(const struct arena *arena) {
         report_invariant("a list's links agree", arena->youngest, older, arena);
     if (arena->owned != bytes)
         report_invariant("an arena counts what it owns", &arena->owned, NULL, arena);
-    if (bytes > SHARE_MOST && arena->oldest != arena->youngest)
+    if (bytes > arena->share && arena->oldest != arena->youngest)
         report_invariant("an arena owns no more than its share", &arena->owned, NULL, arena);
     return available;
 }

@@ -642,14 +642,7 @@ static void leave_the_list(void *unused) {
 
 static void own_too_much(void *unused) {
     (void)unused;
-    for (struct slab *slab; owner->owned <= SHARE_MOST;) {
-        require((slab = slab_make(owner, FILLER)) != NULL);
-        slabs_arrange(owner, slab);
-        slab->older = owner->youngest;
-        slab->younger = NULL;
-        owner->youngest = owner->youngest->younger = slab;
-        owner->owned += slab->units * UNIT;
-    }
+    owner->share = owner->owned - UNIT;
     guard_check(owner);
 }
 
