@@ -194,8 +194,8 @@ FH_API int fh_stats(struct fh_account *account);
  * fields. Returns 0, or -1 with errno. */
 FH_API int fh_stats_json(FILE *stream);
 
-/* Makes the live page of freehold_live.h, or ends it. Returns 0, or -1 with errno: EBUSY, or why there is
- * none. */
+/* Makes the live page of freehold_live.h, or ends it. Returns 0, or -1 with errno: EBUSY, EPERM in the child
+ * of a vfork, or why there is none. */
 FH_API int fh_live(int on);
 
 /* Checks every invariant that can be checked from the calling thread and stops the process with a message

@@ -13,12 +13,13 @@
 #include "superslab/purge.h"
 #include "types.h"
 
-#define LIVE_ALWAYS  1     /* what FREEHOLD_LIVE is, if it is no signal's number */
-#define PERIOD       2000u /* milliseconds between two writings */
-#define PERIOD_ASKED 500u  /* the same while a reader asks, and between two looks whether one does */
-#define ASKED_FOR    3000u /* milliseconds that a reader's asking is good for */
-#define COST         100u  /* a walk may take one part in so many of the time */
-#define WAIT         2000u /* milliseconds for somebody else who is at it */
+#define LIVE_ALWAYS  1      /* what FREEHOLD_LIVE is, if it is no signal's number */
+#define PERIOD       2000u  /* milliseconds between two writings */
+#define PERIOD_ASKED 500u   /* the same while a reader asks, and between two looks whether one does */
+#define ASKED_FOR    3000u  /* milliseconds that a reader's asking is good for */
+#define COST         100u   /* a walk may take one part in so many of the time */
+#define WAIT         2000u  /* milliseconds for somebody else who is at it */
+#define RENEWAL      10000u /* the same after a renewal that nobody could have seen */
 
 /* Atomic: LIVE_WANTED is stored where no page can be made, for a slow path of the program's to make it. */
 enum live_state { LIVE_OFF, LIVE_WANTED, LIVE_ON };
@@ -26,18 +27,69 @@ static _Atomic uint32_t live_state;
 
 static _Atomic uint64_t next_look; /* atomic: milliseconds; of slow paths */
 
-static _Atomic uint32_t taken; /* atomic: the process whose thread is at what follows, or 0 */
+static _Atomic uint32_t taken; /* atomic: as self of whoever is at what follows, or 0 */
 
 /* All of it whoever has taken the word. */
 static struct {
     struct shared shared;    /* the page */
     struct account *account; /* the walk that is under way, or done */
-    uint32_t process;        /* whose page it is */
+    uint32_t owner;          /* as self: whose page it is */
     uint32_t asked, purges;  /* what readers had written when they were looked at last */
     uint64_t asked_at;       /* milliseconds */
     uint64_t due_at;         /* milliseconds: the next walk */
+    uint64_t renew_at;       /* milliseconds: not before */
     bool is_under_way;       /* a walk */
 } live;
+
+/* Whose memory this is. The kernel clears it in the child of a fork, whatever number that has in a namespace
+ * of its own; but not in that of a vfork, which is a guest in its parent's. Atomic: 0 at first. */
+static struct space {
+    _Atomic uint32_t mark;            /* as no other of this memory's past */
+    _Atomic uint32_t process;         /* of which it is */
+} unmarked;                           /* stands for it where the kernel clears nothing; never written to */
+static _Atomic(struct space *) space; /* atomic: made once */
+static _Atomic uint32_t marks;        /* atomic: that there have been, which a child goes on to count */
+
+static void make_space(void) {
+    struct space *none = NULL, *made = os_map_cleared(UNIT);
+    made = made == NULL ? &unmarked : made;
+    /* Release; partner: space_of. */
+    if (!atomic_compare_exchange_strong_explicit(&space, &none, made, memory_order_release,
+                                                 memory_order_relaxed) &&
+        made != &unmarked)
+        os_unmap(made, UNIT);
+}
+
+static struct space *space_of(void) {
+    if (atomic_load_explicit(&space, memory_order_relaxed) == NULL)
+        make_space();
+    return atomic_load_explicit(&space, memory_order_acquire);
+}
+
+/* Counts first: a child that is forked meanwhile finds another mark. */
+static void set_mark(struct space *here) {
+    uint32_t none = 0, next = atomic_fetch_add_explicit(&marks, 1, memory_order_seq_cst) + 1;
+    if (atomic_compare_exchange_strong_explicit(&here->mark, &none, next, memory_order_seq_cst,
+                                                memory_order_seq_cst))
+        atomic_store_explicit(&here->process, os_process(), memory_order_relaxed);
+}
+
+/* Names the address space. */
+static uint32_t self(void) {
+    struct space *here = space_of();
+    if (here == &unmarked)
+        return os_process();
+    if (atomic_load_explicit(&here->mark, memory_order_relaxed) == 0)
+        set_mark(here);
+    return atomic_load_explicit(&here->mark, memory_order_relaxed);
+}
+
+/* A process in another's memory: its descriptors are not those of the page, and it may end at any moment. */
+static bool is_guest(void) {
+    (void)self();
+    uint32_t process = atomic_load_explicit(&space_of()->process, memory_order_relaxed);
+    return process != 0 && process != os_process();
+}
 
 static struct fh_live *page(void) {
     return live.shared.address;
@@ -45,10 +97,11 @@ static struct fh_live *page(void) {
 
 /* A thread of a parent that was at it is not there in the child. */
 static bool take(void) {
-    uint32_t process = os_process(), before = atomic_load_explicit(&taken, memory_order_relaxed);
+    uint32_t own = self(), before = atomic_load_explicit(&taken, memory_order_relaxed);
     /* Acquire; partner: give. */
-    return before != process && atomic_compare_exchange_strong_explicit(
-                                    &taken, &before, process, memory_order_acquire, memory_order_relaxed);
+    return before != own && !is_guest() &&
+           atomic_compare_exchange_strong_explicit(&taken, &before, own, memory_order_acquire,
+                                                   memory_order_relaxed);
 }
 
 static void give(void) {
@@ -56,7 +109,7 @@ static void give(void) {
 }
 
 static bool is_own(void) {
-    return live.process == os_process();
+    return live.owner == self();
 }
 
 static void set_state(enum live_state state) {
@@ -74,6 +127,16 @@ static void end(void) {
     live.is_under_way = false;
 }
 
+/* An empty page, which is to be written soon. */
+static void page_make(void) {
+    image_make(page(), true);
+    page()->process_id = os_process();
+    live.owner = self();
+    live.asked = live.purges = 0;
+    live.asked_at = live.due_at = 0;
+    live.is_under_way = false;
+}
+
 /* false, and nothing is left, where the kernel has none for us. */
 static bool begin(void) {
     if (page() != NULL && !is_own())
@@ -85,11 +148,27 @@ static bool begin(void) {
         end();
         return false;
     }
-    image_make(page(), true);
-    live.process = page()->process_id = os_process();
-    live.asked = live.purges = 0;
-    live.asked_at = live.due_at = 0;
+    page_make();
     return true;
+}
+
+/* The program has closed the descriptor of the page: another one takes its place. Not where a thread has
+ * descriptors of its own, which nobody would look at. */
+static void show_again(uint64_t now) {
+    struct shared closed = live.shared;
+    if (now < live.renew_at || os_has_shared(&closed) || os_shows_shared(&closed))
+        return;
+    live.renew_at = now + RENEWAL;
+    if (!os_share(&live.shared, FH_LIVE_NAME, image_length(true)))
+        return;
+    if (os_shows_shared(&live.shared)) {
+        os_unshare(&closed);
+        page_make();
+        live.renew_at = now;
+    } else {
+        os_unshare(&live.shared);
+        live.shared = closed;
+    }
 }
 
 /* Odd while it is written. The stores between are plain: readers look at the sequence before and after. */
@@ -155,6 +234,8 @@ static void step(bool is_housekeeper, const struct slice *slice) {
         leave_parents();
     if (!is_housekeeper && atomic_load_explicit(&live_state, memory_order_relaxed) == LIVE_WANTED)
         set_state(begin() ? LIVE_ON : LIVE_OFF);
+    if (!is_housekeeper && page() != NULL)
+        show_again(now);
     if (page() == NULL || !is_own() || is_housekeeper != housekeeper_works())
         return;
     obey(now);
@@ -190,6 +271,10 @@ static bool take_patiently(void) {
 }
 
 int fh_live(int on) {
+    if (is_guest()) {
+        errno = EPERM;
+        return -1;
+    }
     if (!take_patiently()) {
         errno = EBUSY;
         return -1;

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -73,6 +74,14 @@ void *os_map_closed(size_t length) {
     address = address == MAP_FAILED ? NULL : address;
     note_place(address);
     return address;
+}
+
+void *os_map_cleared(size_t length) {
+    void *address = os_map(length);
+    if (address == NULL || madvise(address, length, MADV_WIPEONFORK) == 0)
+        return address;
+    os_unmap(address, length);
+    return NULL;
 }
 
 void *os_map_aligned(size_t length, size_t alignment) {
@@ -251,6 +260,7 @@ bool os_read(const char *name, char *text, size_t size) {
 }
 
 #define HIGH_FILE 1000 /* where a program does not expect one */
+#define DIGITS    10   /* of a descriptor, at most */
 
 /* The lowest numbers are those that programs count on. */
 static int move_up(int file) {
@@ -261,10 +271,26 @@ static int move_up(int file) {
     return moved;
 }
 
-static bool is_file_of(const struct shared *shared) {
+static bool is_of(const struct shared *shared, const struct stat *status) {
+    return status->st_dev == shared->device && status->st_ino == shared->inode;
+}
+
+bool os_has_shared(const struct shared *shared) {
     struct stat status;
-    return syscall(SYS_fstat, shared->file, &status) == 0 && status.st_dev == shared->device &&
-           status.st_ino == shared->inode;
+    return syscall(SYS_fstat, shared->file, &status) == 0 && is_of(shared, &status);
+}
+
+bool os_shows_shared(const struct shared *shared) {
+    char name[] = "/proc/self/fd/", path[sizeof name + DIGITS], digits[DIGITS];
+    size_t length = sizeof name - 1, count = 0;
+    struct stat status;
+    for (unsigned rest = (unsigned)shared->file; count == 0 || rest != 0; rest /= 10)
+        digits[count++] = (char)('0' + rest % 10);
+    memcpy(path, name, length);
+    while (count != 0)
+        path[length++] = digits[--count];
+    path[length] = '\0';
+    return syscall(SYS_newfstatat, AT_FDCWD, path, &status, 0) == 0 && is_of(shared, &status);
 }
 
 /* The kernel does not only refuse a file that is longer than the process may write: it sends SIGXFSZ. */
@@ -297,7 +323,7 @@ bool os_share(struct shared *shared, const char *name, size_t length) {
 
 void os_unshare(const struct shared *shared) {
     munmap(shared->address, shared->length);
-    if (is_file_of(shared))
+    if (os_has_shared(shared))
         syscall(SYS_close, shared->file);
 }
 

@@ -80,6 +80,10 @@ bool os_open(void *address, size_t length);
 /* Maps length bytes that nobody may touch, until a part is opened. */
 void *os_map_closed(size_t length);
 
+/* Maps length zeroed bytes that are zeroed again in the child of a fork; NULL if the kernel does not know
+ * how. */
+void *os_map_cleared(size_t length);
+
 /* Maps length bytes at address, if nothing is there. */
 bool os_map_at(void *address, size_t length);
 
@@ -100,6 +104,11 @@ struct shared {
  */
 bool os_share(struct shared *shared, const char *name, size_t length);
 void os_unshare(const struct shared *shared);
+
+/* Whether the calling thread has the file; and the first thread of the process, whose descriptors others look
+ * at. */
+bool os_has_shared(const struct shared *shared);
+bool os_shows_shared(const struct shared *shared);
 
 /* Sleeps. */
 void os_pause(uint64_t milliseconds);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * A process with a heap to be looked at. usage: subject alone|crowd|fork|heir|denied|signal SECONDS. It
- * writes "ready" when there is something to see, and what the case needs to be known. alone has no other
- * thread, crowd has three that allocate and free, heir sends itself the signal and forks, denied no kernel
- * with memfd_create. */
+ * A process with a heap to be looked at. usage: subject CASE SECONDS. It writes "ready" when there is
+ * something to see, and what the case needs to be known. Cases: alone has no other thread, crowd three that
+ * allocate and free, fork a child, heir sends itself the signal and forks, nested has a child in a PID
+ * namespace of its own, guest children that share its memory (vfork) and allocate, closed and closed-crowd
+ * close all descriptors, denied has no kernel with memfd_create. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,6 +22,9 @@
 
 #define BLOCKS  20000u
 #define WORKERS 3
+#define GUESTS  3
+#define STAY    2 /* seconds: longer than from one look for what the page needs to the next */
+#define STACK   (256 * KIB)
 
 static const size_t sizes[] = {24, 100, 700, 3000, 20000, 90000, 500000, 3000000};
 static _Atomic(void *) shelf[BLOCKS];
@@ -79,11 +84,51 @@ static void with_child(void) {
     REQUIRE(waitpid(child, NULL, 0) == child);
 }
 
+static int (*live)(int);
+
+static int visit(void *unused) {
+    (void)unused;
+    work((void *)1);
+    if (live(0) != -1 || live(1) != -1)
+        _exit(1);
+    _exit(0);
+}
+
+/* As a vfork's child, which is not to return, but may do what it likes otherwise. */
+static void with_guests(void) {
+    time_t before = end;
+    char *stack = malloc(STACK);
+    for (unsigned i = 0; i < GUESTS; i++) {
+        int status;
+        end = time(NULL) + STAY;
+        pid_t guest = clone(visit, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+        REQUIRE(guest > 0 && waitpid(guest, &status, 0) == guest && status == 0);
+        end = time(NULL) + STAY;
+        work((void *)2);
+    }
+    end = before;
+    probe_write(STDOUT_FILENO, "visited\n");
+    work((void *)1);
+}
+
+static void close_all(void) {
+    REQUIRE(syscall(SYS_close_range, STDERR_FILENO + 1u, UINT32_MAX, 0u) == 0);
+    probe_write(STDOUT_FILENO, "closed\n");
+}
+
+/* Threads that look after their page, and a main one that does not. */
+static void closed_crowd(void) {
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, NULL, work, (void *)1) == 0);
+    close_all();
+    REQUIRE(pthread_join(thread, NULL) == 0);
+}
+
 int main(int argc, char **argv) {
     REQUIRE(argc == 3);
     const char *which = argv[1];
     end = time(NULL) + atoi(argv[2]);
-    int (*live)(int) = (int (*)(int))dlsym(RTLD_DEFAULT, "fh_live");
+    live = (int (*)(int))dlsym(RTLD_DEFAULT, "fh_live");
     fill();
     if (strcmp(which, "denied") == 0) {
         deny();
@@ -98,6 +143,16 @@ int main(int argc, char **argv) {
     else if (strcmp(which, "heir") == 0) {
         REQUIRE(raise(SIGUSR2) == 0);
         with_child();
+    } else if (strcmp(which, "nested") == 0) {
+        REQUIRE(unshare(CLONE_NEWPID) == 0);
+        with_child();
+    } else if (strcmp(which, "guest") == 0)
+        with_guests();
+    else if (strcmp(which, "closed-crowd") == 0)
+        closed_crowd();
+    else if (strcmp(which, "closed") == 0) {
+        close_all();
+        work((void *)1);
     } else if (strcmp(which, "switch") == 0) {
         REQUIRE(live(1) == 0 && live(1) == 0);
         REQUIRE(live(0) == 0 && live(0) == 0);

@@ -26,6 +26,9 @@ $(UNIT_PROGRAMS): $(UNIT_DIR)/%: $(BUILD)/obj/test/unit/%.o $(UNIT_OBJECTS) $(fi
 
 # The test stands in for a kernel that has no memory for metadata.
 $(UNIT_DIR)/outbox: UNIT_LDFLAGS := -Wl,--wrap=metadata_take
+# For a namespace in which a child has its parent's number.
+$(BUILD)/obj/test/unit/live.o: lib/live.c
+$(UNIT_DIR)/live: UNIT_LDFLAGS := -Wl,--wrap=os_process
 # For a kernel that moves no pages, and what happens as soon as they are moved.
 $(UNIT_DIR)/huge: UNIT_LDFLAGS := -Wl,--wrap=os_move
 # And for what happens in the middle of letting go.

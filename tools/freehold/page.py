@@ -234,12 +234,21 @@ def descriptors(pid):
     return []
 
 
+def mappings(pid):
+    """The same of a page whose descriptor the program has closed."""
+    lines = process.read(f"/proc/{pid}/maps").splitlines()
+    return [f"/proc/{pid}/map_files/{line.split()[0]}" for line in lines if line.endswith(f" {NAME}")]
+
+
 def open_path(path, who, pid):
     for flags, may_ask in ((os.O_RDWR, True), (os.O_RDONLY, False)):
         try:
             return Page(os.open(path, flags | os.O_CLOEXEC), who, may_ask, pid)
         except PermissionError:
             continue
+    if "/map_files/" in path:
+        raise Failure(f"{who}: the program has closed the descriptor of its live page. A slow path of its own malloc or "
+                      "free opens another one; until then root alone can look at the page", NO_PAGE)
     raise Failure(f"{who}: you may not read its page", NO_PERMISSION)
 
 
@@ -250,7 +259,7 @@ def open_process(pid):
         raise Failure(f"there is no process {pid}", NO_PROCESS)
     own = process.numbers(pid)
     strangers = []
-    for path in descriptors(pid):
+    for path in descriptors(pid) or mappings(pid):
         try:
             page = open_path(path, who, pid)
         except FileNotFoundError:
