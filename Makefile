@@ -73,7 +73,7 @@ demo: | packages
 	@scripts/demo
 
 check: | packages
-	@scripts/setup check programs
+	@scripts/setup check programs readers
 	@$(MAKE) --no-print-directory all stress test
 	@scripts/check
 

@@ -35,4 +35,12 @@ $(BUILD)/test/misuse/deny: TEST_LIBS += -rdynamic
 # A starter of few pages, for a child's peak counts the pages of the parent that it was forked from.
 $(BUILD)/test/conformance/footprint: TEST_LIBS := -static
 
+# The program with a planted leak, with frame pointers and without.
+$(BUILD)/test/command/leak: TEST_CFLAGS := -fomit-frame-pointer
+$(BUILD)/test/command/framed: TEST_CFLAGS := -fno-omit-frame-pointer
+$(BUILD)/test/command/framed: test/command/leak.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_COMMON) $(CFLAGS) $(TEST_CFLAGS) -o $@ $< $(TEST_LIBS)
+test: $(BUILD)/test/command/framed
+
 -include $(wildcard test/*/build.mk)

@@ -94,6 +94,18 @@ def render(picture, folder):
     return struct.unpack(">II", head[16:24])
 
 
+def browse(picture, folder):
+    """Has the picture opened by a browser. Returns the document as it has it: of what is no SVG, an error in words."""
+    source = os.path.join(folder, "picture.svg")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(picture)
+    process = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                              f"--user-data-dir={os.path.join(folder, 'browser')}", "--dump-dom", f"file://{source}"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True,
+                             timeout=300, env=environment(HOME=folder))
+    return process.stdout.decode()
+
+
 def main():
     """Runs the cases of the calling file. A file whose every case is left out is one that the machine lacks
     something for: status 77."""
