@@ -70,7 +70,8 @@ class Dump:
 
 
 def natural(word):
-    value = int(word)
+    """As digits, or as 1.23e+45."""
+    value = int(word) if word.isdigit() else int(float(word))
     if value < 0:
         raise ValueError(f"'{word}' is negative")
     return value
@@ -144,7 +145,7 @@ def parse(lines, who):
             kind, _, rest = line.partition(" ")
             try:
                 RECORDS.get(kind, lambda *_: None)(dump, rest)
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 raise Failure(f"{who}: line {number} is no record of a heap profile: "
                               f"'{process.printable(line[:60])}'", BAD_INPUT) from error
     if dump is not None:
