@@ -26,10 +26,18 @@ def number(count):
     return f"{count:,}"
 
 
-def mebibytes(written):
-    """'512', '512M', '2G' -> MiB, for an option that is counted in MiB."""
+def counted(count, noun):
+    """1 sample, 2 samples."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+SHIFTS = {"K": 10, "M": 20, "G": 30, "T": 40}
+
+
+def in_units(written, unit):
+    """'512', '512M', '2G' -> how many of the UNIT, for an option that is counted in it."""
     match = re.fullmatch(r"(\d+)([KMGT]?)(?:i?B)?", written, re.I)
     if not match:
-        raise ValueError(f"'{written}' is no size: 512 (MiB), 512M and 2G are")
-    factor = {"K": 1 / 1024, "": 1, "M": 1, "G": 1024, "T": 1024 ** 2}[match[2].upper()]
-    return max(1, int(int(match[1]) * factor)) if int(match[1]) else 0
+        raise ValueError(f"'{written}' is no size: 512 ({unit}iB), 512M and 2G are")
+    size = int(match[1]) << SHIFTS[match[2].upper() or unit]
+    return max(1, size >> SHIFTS[unit]) if size else 0

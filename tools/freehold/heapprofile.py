@@ -36,19 +36,25 @@ def arguments(parser):
     parser.add_argument("--json", action="store_true", help="all functions and sites as JSON")
 
 
+def largest(found):
+    """Of dumps of several processes, the last one of that which has most."""
+    latest = {each.process_id: each for each in found}
+    return max(latest.values(), key=lambda each: each.total("live").bytes)
+
+
 def choose(found, who, wanted):
-    """One of several dumps: of the process wanted, the last one; else of the one that has most."""
+    """One of several dumps: of the process wanted, or else the largest."""
     if wanted is not None:
         found = [each for each in found if each.process_id == wanted]
         if not found:
             raise Failure(f"{who}: it has no dump of process {wanted}", BAD_INPUT)
         return found[-1]
-    latest = {each.process_id: each for each in found}
-    best = max(latest.values(), key=lambda each: each.total("live").bytes)
-    if len(latest) > 1:
-        names = ", ".join(f"{each.process_id} ({each.name})" for each in latest.values())
-        print(f"freehold: {who}: dumps of several processes, {names}: this is {best.process_id}; --process says "
-              f"another", file=sys.stderr)
+    best = largest(found)
+    names = {each.process_id: each.name for each in found}
+    if len(names) > 1:
+        words = ", ".join(f"{pid} ({name})" for pid, name in names.items())
+        print(f"freehold: {who}: dumps of several processes, {words}: this is {best.process_id}; --process says another",
+              file=sys.stderr)
     return best
 
 
@@ -132,12 +138,12 @@ def site_lines(profile, view, most):
         found = [row for row in found if getattr(row, view).bytes > 0]
     for row in found[:most]:
         estimate = getattr(row, view)
-        yield (f"  {sites.with_error(estimate)} in {amount.number(estimate.count)} blocks, "
-               f"by {amount.number(estimate.samples)} samples")
+        yield (f"  {sites.with_error(estimate)} in {amount.counted(estimate.count, 'block')}, "
+               f"by {amount.counted(estimate.samples, 'sample')}")
         frames = profile.stack(row)
         yield from (f"      {cut(frame.function)}{place_of(frame, point)}" for frame, point in frames[:STACK_MOST])
         if len(frames) > STACK_MOST:
-            yield f"      and {len(frames) - STACK_MOST} callers more"
+            yield f"      and {amount.counted(len(frames) - STACK_MOST, 'more caller')}"
     if len(found) > most:
         yield f"  and {len(found) - most} more: --top, --json"
 
@@ -149,15 +155,15 @@ def head(profile, view):
         return f"process {now.process_id} ({now.name}), in {seconds_between(profile):.0f} s: {what} " \
                f"{amount.change(sum_.bytes)} \u00b1 {amount.text(sum_.error)}"
     return f"process {now.process_id} ({now.name}), after {seconds_between(profile):.1f} s: {what} " \
-           f"{sites.with_error(sum_)} in {amount.number(sum_.count)} blocks"
+           f"{sites.with_error(sum_)} in {amount.counted(sum_.count, 'block')}"
 
 
 def lines(profile, view, most):
     yield colour.paint(head(profile, view), "bold")
-    yield f"  by {amount.number(sites.total(profile.rows, view).samples)} samples, one in " \
+    yield f"  by {amount.counted(sites.total(profile.rows, view).samples, 'sample')}, one in " \
           f"{amount.text(profile.dump.interval)}"
     if profile.dump.missed:
-        yield f"  {amount.number(profile.dump.missed)} samples could not be kept, so it is more"
+        yield f"  {amount.counted(profile.dump.missed, 'sample')} could not be kept, so it is more"
     if not sites.largest(profile.rows, view):
         yield "  nothing was sampled" if not profile.before else "  nothing has changed"
         return

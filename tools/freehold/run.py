@@ -13,6 +13,7 @@ import amount
 import causes
 import colour
 import library
+import remains
 import watcher
 from failure import RUN_DENIED, RUN_FAILED, Failure
 
@@ -31,6 +32,10 @@ def arguments(parser):
     parser.add_argument("--live", action="store_true",
                         help="FREEHOLD_LIVE: a page that stat, top, map, doctor and export read")
     parser.add_argument("--stats", action="store_true", help="FREEHOLD_STATS: the library prints its counters at the end")
+    parser.add_argument("--profile", nargs="?", const=remains.USUAL, metavar="INTERVAL",
+                        help="a heap profile by one sample in INTERVAL bytes, 512K if it is not given: at the end, what "
+                             "lives and who allocated it")
+    parser.add_argument("--profile-out", metavar="FILE", help="keep the profile in FILE, for `freehold profile`")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER",
                         help="any other option of freehold(3), as keep_superslabs=0")
     parser.add_argument("--library", metavar="FILE", help="the library, if it is not to be looked for")
@@ -40,6 +45,14 @@ def arguments(parser):
     parser.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
 
+def size(name, written, unit):
+    """The number that an option's variable has for a size."""
+    try:
+        return str(amount.in_units(written, unit))
+    except ValueError as wrong:
+        raise Failure(f"--{name}: {wrong}; the command begins after --", RUN_FAILED) from wrong
+
+
 def variables(given):
     """The environment variables that the options stand for."""
     found = {}
@@ -47,11 +60,12 @@ def variables(given):
         value = getattr(given, name)
         if value is not None:
             found[name] = str(value)
-    if given.limit is not None:
-        try:
-            found["limit"] = str(amount.mebibytes(given.limit))
-        except ValueError as wrong:
-            raise Failure(f"--limit: {wrong}", RUN_FAILED) from wrong
+    if given.profile_out and not given.profile:
+        given.profile = remains.USUAL
+    for name, unit in (("limit", "M"), ("profile", "K")):
+        value = getattr(given, name)
+        if value is not None:
+            found[name] = size(name, value, unit)
     for name in ("live", "stats"):
         if getattr(given, name):
             found[name] = "1"
@@ -93,7 +107,7 @@ def wait(child):
     return os.waitstatus_to_exitcode(status), usage
 
 
-def account(command, path, chosen, seconds, status, usage, most):
+def account(command, path, chosen, seconds, status, usage, most, left):
     """What is reported. A process begins with its maker's peak, so one that is no higher says nothing."""
     peak = usage.ru_maxrss * 1024
     floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -101,7 +115,7 @@ def account(command, path, chosen, seconds, status, usage, most):
             "seconds": round(seconds, 3), "user_seconds": round(usage.ru_utime, 3),
             "system_seconds": round(usage.ru_stime, 3), "peak_resident_bytes": peak,
             "peak_is_bound": peak <= floor, "minor_faults": usage.ru_minflt, "major_faults": usage.ru_majflt,
-            **({"largest_account": most} if most else {})}
+            **({"largest_account": most} if most else {}), **({"profile": left} if left else {})}
 
 
 def sentences(report):
@@ -116,6 +130,8 @@ def sentences(report):
         stats = report["largest_account"]
         parts = ", ".join(f"{name} {amount.text(size)}" for name, size in causes.largest(stats)[:4])
         yield f"  when largest    {amount.text(stats['resident'])} by the allocator: {parts}"
+    if "profile" in report:
+        yield from remains.sentences(report["profile"])
     chosen = " ".join(f"{name}={value}" for name, value in report["options"].items())
     yield f"  run with        {report['library']}{' ' if chosen else ''}{chosen}"
 
@@ -133,16 +149,17 @@ def tell(report, given):
 
 def main(given):
     command = given.command[1:] if given.command[:1] == ["--"] else given.command
+    chosen = variables(given)
     if not command:
         raise Failure("run: no command; as in: freehold run -- redis-server", RUN_FAILED)
-    chosen = variables(given)
     preload = library.find(given.library)
     path = library.program(command[0])
     reason = library.why_not(path)
     if reason:
         print(f"freehold: {path} {reason}: the preload does nothing there", file=sys.stderr)
     others = [entry for entry in os.environ.get("LD_PRELOAD", "").split(":") if entry]
-    environment = {**os.environ, **chosen, "LD_PRELOAD": ":".join([preload, *others])}
+    left = remains.File(given.profile_out) if given.profile else None
+    environment = {**os.environ, **chosen, **(left.variables() if left else {}), "LD_PRELOAD": ":".join([preload, *others])}
     begin = time.monotonic()
     child = start(path, command, environment)
     watching = watcher.Watcher(child) if given.live and not given.quiet else contextlib.nullcontext()
@@ -151,7 +168,8 @@ def main(given):
     seconds = time.monotonic() - begin
     most = watching.most if given.live and not given.quiet else None
     try:
-        tell(account(command, preload, chosen, seconds, status, usage, most), given)
+        tell(account(command, preload, chosen, seconds, status, usage, most,
+                     left.report() if left and not given.quiet else None), given)
         sys.stderr.flush()
     except OSError as error:  # the command has run, and its status is what counts
         if error.filename:
