@@ -154,7 +154,7 @@ def head(profile, view):
     if profile.before:
         return f"process {now.process_id} ({now.name}), in {seconds_between(profile):.0f} s: {what} " \
                f"{amount.change(sum_.bytes)} \u00b1 {amount.text(sum_.error)}"
-    return f"process {now.process_id} ({now.name}), after {seconds_between(profile):.1f} s: {what} " \
+    return f"process {now.process_id} ({now.name}), in {seconds_between(profile):.1f} s: {what} " \
            f"{sites.with_error(sum_)} in {amount.counted(sum_.count, 'block')}"
 
 
@@ -165,7 +165,9 @@ def lines(profile, view, most):
     if profile.dump.missed:
         yield f"  {amount.counted(profile.dump.missed, 'sample')} could not be kept, so it is more"
     if not sites.largest(profile.rows, view):
-        yield "  nothing was sampled" if not profile.before else "  nothing has changed"
+        was_on = profile.dump.running_ms or profile.dump.interval
+        yield "  nothing has changed" if profile.before else "  nothing was sampled" + (
+            "" if was_on else ": the profile was never on")
         return
     for heading, found in (("Functions", function_lines), ("Sites", site_lines)):
         yield ""
