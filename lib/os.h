@@ -39,6 +39,11 @@ bool os_can_read(const void *address);
 enum residency { RESIDENCY_KNOWN, RESIDENCY_UNMAPPED, RESIDENCY_UNKNOWN };
 enum residency os_resident(const void *address, size_t length, unsigned char *pages);
 
+/* Which of ZEROS_MOST pages at most have been read but never written to: the kernel has one page of zeros for
+ * all of them. false if it does not say. */
+#define ZEROS_MOST 64u
+bool os_find_zeros(void **pages, size_t count, bool *zeros);
+
 /* Bytes of a page. */
 size_t os_page(void);
 

@@ -18,13 +18,58 @@ static void look_at_unit(struct account *account, const char *base, unsigned uni
         believe(account, unit, residency == RESIDENCY_UNKNOWN && believed);
 }
 
+#define LOOKS 16u
+
+/* Of the pages that have memory, in the order of their addresses. */
+struct choice {
+    size_t count;
+    size_t at[ZEROS_MOST]; /* pages from the base on */
+    bool zeros[ZEROS_MOST];
+};
+
+/* Each step-th page from the next one on, before end. false if there is none, or the kernel does not say. */
+static bool choose(struct choice *choice, const struct account *account, const char *base, size_t *next,
+                   size_t end, size_t step) {
+    void *pages[ZEROS_MOST];
+    choice->count = 0;
+    for (; *next < end && choice->count < ZEROS_MOST; *next += step)
+        if ((account->pages[*next] & 1) != 0) {
+            choice->at[choice->count] = *next;
+            pages[choice->count++] = (void *)(uintptr_t)(base + *next * account->page);
+        }
+    return choice->count != 0 && os_find_zeros(pages, choice->count, choice->zeros);
+}
+
+static bool has_zeros(const struct account *account, const char *base, size_t next, size_t end, size_t step) {
+    struct choice choice;
+    while (choose(&choice, account, base, &next, end, step))
+        for (size_t i = 0; i < choice.count; i++)
+            if (choice.zeros[i])
+                return true;
+    return false;
+}
+
+/* What was only read has no memory of its own, though it is mapped. To ask that of a page costs far more than
+ * to know that it is mapped; so some are asked for, at no multiple of a unit, and all where one of them is
+ * such. */
+static void strike_zeros(struct account *account, const char *base, size_t next, size_t end) {
+    struct choice choice;
+    if (!has_zeros(account, base, next, end, SUPERSLAB / account->page / LOOKS - 3))
+        return;
+    while (choose(&choice, account, base, &next, end, 1))
+        for (size_t i = 0; i < choice.count; i++)
+            if (choice.zeros[i])
+                account->pages[choice.at[i]] = 0;
+}
+
 void residency_look(struct account *account, const char *base, unsigned first, unsigned end,
                     uint64_t believed) {
-    unsigned char *pages = account->pages + first * (UNIT / account->page);
-    if (os_resident(base + first * UNIT, (end - first) * UNIT, pages) == RESIDENCY_KNOWN)
-        return;
-    for (unsigned i = first; i < end; i++)
-        look_at_unit(account, base, i, (believed >> i & 1) != 0);
+    size_t unit = UNIT / account->page;
+    if (os_resident(base + first * UNIT, (end - first) * UNIT, account->pages + first * unit) !=
+        RESIDENCY_KNOWN)
+        for (unsigned i = first; i < end; i++)
+            look_at_unit(account, base, i, (believed >> i & 1) != 0);
+    strike_zeros(account, base, first * unit, end * unit);
 }
 
 uint64_t residency_between(const struct account *account, size_t from, size_t to) {
