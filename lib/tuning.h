@@ -88,6 +88,8 @@
 /* Runs near the thread. */
 #define RUNS_MOST (6ul << 20) /* bytes: runs that a thread keeps at most, if its share is as large */
 #define RUNS_TIDY 64u         /* runs taken between two looks at the clock */
+#define RUNS_CUT  2           /* times a length and a unit: what is longer is not cut up for it */
+#define RUNS_IDLE (4ul << 20) /* bytes of units: if so much is free and dirty, no thread yields its runs */
 
 /* What goes back to the kernel, and how much at a time. */
 #define SLICE_UNITS    8u            /* purged with one system call, at most */

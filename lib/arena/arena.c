@@ -161,6 +161,8 @@ static void *allocate_mapped(struct arena *arena, size_t size, size_t alignment,
         if (block != NULL || !is_large(size, alignment)) /* space may have become scarce by that */
             return block;
     }
+    if (arena_has_cache(arena))
+        runs_yield(size);
     return large_take(size, alignment, zero);
 }
 

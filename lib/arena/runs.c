@@ -2,6 +2,7 @@
 #include "runs.h"
 
 #include "../superslab/large.h"
+#include "../superslab/space.h"
 #include "../thread.h"
 #include "arenas.h"
 
@@ -22,13 +23,32 @@ static struct slab *pop(struct run_list *list) {
     return slab;
 }
 
+static struct run_list *end_of_lists(void) {
+    return thread.arena->runs.lists + RUN_LENGTHS;
+}
+
+/* The first from a list on that has runs. */
+static struct run_list *list_with_runs(struct run_list *list) {
+    while (list < end_of_lists() && list->first == NULL)
+        list++;
+    return list;
+}
+
+void runs_yield(size_t size) {
+    if (idle_bytes() >= RUNS_IDLE)
+        return;
+    struct run_list *lists = thread.arena->runs.lists, *fits = runs_for(size), *list = list_with_runs(fits);
+    if (list != end_of_lists() && list - lists <= RUNS_CUT * (fits - lists + 1))
+        large_release(pop(list));
+}
+
 /* The shortest that is long enough and wastes an eighth at most. */
 struct slab *runs_take(size_t size) {
     struct run_list *list = runs_for(size), *last = list + (list - thread.arena->runs.lists) / 8;
-    while (list->first == NULL)
-        if (list++ == last || list == thread.arena->runs.lists + RUN_LENGTHS)
-            return NULL;
-    struct slab *slab = pop(list);
+    struct run_list *found = list_with_runs(list);
+    if (found > last || found == end_of_lists())
+        return NULL;
+    struct slab *slab = pop(found);
     /* Release; partner: large_end. */
     atomic_store_explicit(&slab->owner, OWNER_LARGE, memory_order_release);
     return slab;

@@ -42,6 +42,11 @@ static inline bool runs_push(struct slab *slab) {
 /* A run for a large block of size bytes, live, which may be a little longer; or NULL. */
 struct slab *runs_take(size_t size);
 
+/* For who is about to take size bytes of units: gives back the shortest run that is kept and has room for
+ * them, so that it is cut up before others are touched for the first time; but none that is much longer, and
+ * none where much is free and dirty anyway. */
+void runs_yield(size_t size);
+
 /* Keeps a run whose life has been ended, if the quotas can be had. */
 bool runs_keep(struct slab *slab);
 

@@ -4,10 +4,12 @@
 #include "check.h"
 
 #include "arena/runs.h"
+#include "config.h"
 #include "crowd.h"
 #include "layout.h"
 #include "superslab/large.h"
 #include "superslab/registry.h"
+#include "superslab/space.h"
 #include "superslab/superslab.h"
 #include "thread.h"
 #include "worker.h"
@@ -52,14 +54,48 @@ static void a_run_of_another_length_is_taken_if_it_wastes_little(void **state) {
     (void)state;
     struct slab *slab = take(16 * UNIT);
     fh_free(slab->run.start);
-    struct slab *other = take(13 * UNIT);
-    assert_ptr_not_equal(other, slab);
     struct slab *near = take(15 * UNIT);
     assert_ptr_equal(near, slab);
     assert_int_equal(large_size(near), 16 * UNIT);
     fh_free(near->run.start);
-    fh_free(other->run.start);
     runs_flush();
+}
+
+/* Then it is cut up, before memory is touched that the process has not had. */
+static void a_run_that_is_longer_is_given_up(void **state) {
+    (void)state;
+    struct slab *longer = take(16 * UNIT), *shorter = take(2 * UNIT);
+    fh_purge();
+    fh_free(longer->run.start);
+    fh_free(shorter->run.start);
+    uint64_t idle = idle_bytes();
+    struct slab *slab = take(13 * UNIT);
+    assert_int_equal(large_size(slab), 13 * UNIT);
+    assert_int_equal(kept(), 2 * UNIT);
+    assert_int_equal(idle_bytes() - idle, 3 * UNIT);
+    fh_free(slab->run.start);
+    fh_free(take(5 * UNIT)->run.start);
+    assert_int_equal(kept(), 20 * UNIT); /* 13 are too many for 5 */
+    runs_flush();
+}
+
+static void none_is_given_up_where_much_is_free(void **state) {
+    void *blocks[RUNS + RUNS_IDLE / LARGE_USUAL];
+    uint64_t decay = config.decay;
+    (void)state;
+    config.decay = EXCESS_DECAY + 1; /* so that what is free stays */
+    struct slab *longer = take(16 * UNIT);
+    for (unsigned i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        blocks[i] = take(LARGE_USUAL)->run.start;
+    for (unsigned i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        fh_free(blocks[i]);
+    runs_flush();
+    fh_free(longer->run.start);
+    assert_true(idle_bytes() >= RUNS_IDLE);
+    fh_free(take(9 * UNIT)->run.start);
+    assert_int_equal(kept(), 25 * UNIT);
+    runs_flush();
+    config.decay = decay;
 }
 
 static void what_a_thread_keeps_is_bounded(void **state) {
@@ -79,15 +115,16 @@ static void what_a_thread_keeps_is_bounded(void **state) {
 static void a_length_takes_the_quotas_that_others_do_not_use(void **state) {
     void *blocks[RUNS];
     (void)state;
+    struct slab *first = take(UNIT), *second = take(UNIT);
     for (unsigned i = 0; i < RUNS; i++)
         blocks[i] = take(LARGE_USUAL)->run.start;
     for (unsigned i = 0; i < RUNS; i++)
         fh_free(blocks[i]);
     assert_int_equal(kept(), RUNS_MOST);
-    fh_free(take(UNIT)->run.start);
+    fh_free(first->run.start);
     assert_int_equal(kept(), RUNS_MOST);
     take(LARGE_USUAL);
-    fh_free(take(UNIT)->run.start);
+    fh_free(second->run.start);
     assert_int_equal(kept(), RUNS_MOST - LARGE_USUAL + UNIT);
     runs_flush();
     assert_int_equal(thread.own->runs.quotas, 0);
@@ -143,7 +180,8 @@ static void a_thread_that_ends_keeps_nothing(void **state) {
 
 TESTS(cmocka_unit_test(a_freed_run_is_handed_out_again_and_nothing_shared_changes),
       cmocka_unit_test(a_run_of_another_length_is_taken_if_it_wastes_little),
-      cmocka_unit_test(what_a_thread_keeps_is_bounded),
+      cmocka_unit_test(a_run_that_is_longer_is_given_up),
+      cmocka_unit_test(none_is_given_up_where_much_is_free), cmocka_unit_test(what_a_thread_keeps_is_bounded),
       cmocka_unit_test(a_length_takes_the_quotas_that_others_do_not_use),
       cmocka_unit_test(what_one_of_many_keeps_is_its_share), cmocka_unit_test(what_is_not_used_goes_back),
       cmocka_unit_test(a_thread_that_ends_keeps_nothing))
