@@ -162,6 +162,7 @@ static_assert(sizeof(struct granule) == 64, "a granule is one cache line");
 struct region {
     char *base;                   /* constant while reserved: where granule 0 is, or would be */
     uint32_t first;               /* granules from this one on are reserved; the region grows downwards */
+    uint32_t small;               /* granules from this one on refuse huge pages, unless dense says else */
     uint32_t left;                /* granules that are free */
     uint32_t since;               /* when it became wholly free and clean, milliseconds */
     uint64_t free[REGION_WORDS];  /* a bit per granule that is free */

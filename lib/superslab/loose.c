@@ -20,7 +20,8 @@ static uint64_t turned_at; /* regions_lock: when high was looked at last, millis
 struct part {
     struct granule *granule;
     uint64_t units;
-    bool is_renewal; /* by a new mapping */
+    bool is_renewal; /* by a new mapping, */
+    bool is_small;   /* which has to refuse huge pages as the region does: else it merges with neither side */
 };
 
 /* From the first to the last: between them is none in use. */
@@ -28,8 +29,11 @@ static bool part_purge(const struct part *part) {
     unsigned first = (unsigned)__builtin_ctzl(part->units),
              end = UNITS - (unsigned)__builtin_clzl(part->units);
     char *base = granule_address(part->granule);
-    if (part->is_renewal && os_renew(base, GRANULE))
+    if (part->is_renewal && os_renew(base, GRANULE)) {
+        if (part->is_small)
+            os_advise_huge_pages(base, GRANULE, false);
         return true;
+    }
     return pages_purge(base + first * UNIT, (end - first) * UNIT);
 }
 
@@ -102,7 +106,8 @@ static bool oldest_purge(const struct slice *slice) {
         return true;
     uint64_t units = loose_units(granule), few = slice_part(units);
     bool is_free = granule->state == GRANULE_FREE;
-    struct part part = {granule, few, is_free && granule->move != 0 && few == units};
+    struct part part = {granule, few, is_free && granule->move != 0 && few == units,
+                        granule->index >= region_of(granule)->small};
     if (is_free)
         return part_purge_free(&part);
     bool done = part_purge(&part);

@@ -74,7 +74,7 @@ static struct region *region_make(char *end) {
     if (region == NULL)
         return NULL;
     region->base = end - REGION_GRANULES * GRANULE;
-    region->first = REGION_GRANULES;
+    region->first = region->small = REGION_GRANULES;
     region->left = 0;
     for (unsigned i = 0; i < REGION_WORDS; i++)
         region->free[i] = region->dirty[i] = region->dense[i] = 0;
@@ -126,14 +126,18 @@ static char *granules_map(unsigned count) {
     return os_reserve(count * GRANULE, GRANULE);
 }
 
+/* A small process must not swell even where the kernel gives huge pages to everybody. */
+static bool is_small(void) {
+    return !config.huge_pages || reservations.granules < SMALL;
+}
+
 static char *granules_reserve(unsigned count) {
     char *base = granules_map(count);
     if (base != NULL && !registry_prepare(base, count * GRANULE)) {
         os_unmap(base, count * GRANULE);
         return NULL;
     }
-    /* A small process must not swell even where the kernel gives huge pages to everybody. */
-    if (base != NULL && (!config.huge_pages || reservations.granules < SMALL))
+    if (base != NULL && is_small())
         os_advise_huge_pages(base, count * GRANULE, false);
     return base;
 }
@@ -149,6 +153,7 @@ static bool region_take_in(char *base, unsigned count) {
         return false;
     }
     reservations.youngest = region;
+    region->small = is_small() ? region->first - count : region->small;
     region_grow(region, count);
     return true;
 }

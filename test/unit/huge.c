@@ -4,6 +4,8 @@
 #include "check.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -91,6 +93,56 @@ static void a_block_grows_and_shrinks_with_its_contents(void **state) {
             assert_true(offset % GRANULE != 0 || !is_live(registry_find(block + offset)));
     }
     give(huge);
+}
+
+/* Whether the kernel's mapping at an address refuses huge pages. */
+static bool refuses_huge_pages(uintptr_t address) {
+    char line[512];
+    bool is_there = false, refuses = false;
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        uintptr_t start, end;
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2)
+            is_there = start <= address && address < end;
+        else if (is_there && strncmp(line, "VmFlags:", 8) == 0)
+            refuses = strstr(line, " nh") != NULL;
+    }
+    fclose(maps);
+    return refuses;
+}
+
+/* Of some blocks, one that has another right behind it. */
+static unsigned lower_of(struct huge *const *blocks, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned j = 0; j < count; j++)
+            if (blocks[i]->base + 2 * GRANULE == blocks[j]->base)
+                return i;
+    fail();
+    return 0;
+}
+
+static void where_pages_were_moved_to_refuses_huge_pages_again(void **state) {
+    struct huge *blocks[3];
+    bool zero;
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        blocks[i] = take(5 * MIB, &zero);
+    unsigned lower = lower_of(blocks, 3);
+    struct huge *moved = blocks[lower];
+    mark(moved);
+    assert_non_null(huge_resize(moved, 11 * MIB));
+    struct granules at = moved->granules;
+    struct granule *granule = &at.region->granules[at.first];
+    uintptr_t address = (uintptr_t)moved->base;
+    assert_int_not_equal(granule->move, 0);
+    bool refused = refuses_huge_pages(address);
+    give(moved);
+    assert_int_equal(granule->move, 0);
+    assert_int_equal(refuses_huge_pages(address), refused);
+    for (unsigned i = 0; i < 3; i++)
+        if (i != lower)
+            give(blocks[i]);
 }
 
 /* Fills what is free of the regions from where it is: the next block is of a new one. */
@@ -369,6 +421,7 @@ static int start(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(where_pages_were_moved_to_refuses_huge_pages_again),
         cmocka_unit_test(a_new_block_is_zero_and_aligned),
         cmocka_unit_test(a_block_grows_and_shrinks_with_its_contents),
         cmocka_unit_test(a_block_that_cannot_grow_in_place_moves_its_pages),
