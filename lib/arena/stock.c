@@ -2,9 +2,10 @@
 #include "stock.h"
 
 #include "../os.h"
+#include "../superslab/metadata.h"
 
 #define PAGE  4096ul
-#define CHUNK (32 * PAGE)
+#define CHUNK (32 * PAGE) /* metadata of such a size has units of its own, and so whole pages */
 
 static_assert(sizeof(struct stock) <= PAGE, "a stock fits a page");
 
@@ -19,7 +20,7 @@ struct stock *stock_take(void) {
         return &first;
     }
     if (left == 0) {
-        rest = os_map(CHUNK);
+        rest = metadata_take(CHUNK);
         if (rest == NULL)
             return NULL;
         left = CHUNK;

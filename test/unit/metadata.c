@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include "arena/stock.h"
 #include "child.h"
 #include "superslab/metadata.h"
 #include "superslab/registry.h"
@@ -70,6 +71,16 @@ static void more_structures_are_as_well(void **state) {
     assert_true(is_between_closed(taken + ((size_t)40 << 20) - 1));
 }
 
+/* What slow paths have of each arena, but for the process's first. */
+static void stocks_are_as_well(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) {
+        char *stock = (char *)stock_take();
+        assert_int_equal((uintptr_t)stock % 4096, 0);
+        assert_true(is_between_closed(stock) && is_between_closed(stock + sizeof(struct stock) - 1));
+    }
+}
+
 static void write_on(void *address) {
     signal(SIGSEGV, SIG_DFL); /* cmocka has a handler */
     for (volatile char *byte = address;; byte += 64)
@@ -99,4 +110,4 @@ static void who_runs_on_faults(void **state) {
 }
 
 TESTS(cmocka_unit_test(structures_are_between_closed_pages), cmocka_unit_test(more_structures_are_as_well),
-      cmocka_unit_test(who_runs_on_faults))
+      cmocka_unit_test(stocks_are_as_well), cmocka_unit_test(who_runs_on_faults))
