@@ -198,6 +198,19 @@ FH_API int fh_stats_json(FILE *stream);
  * of a vfork, or why there is none. */
 FH_API int fh_live(int on);
 
+/* The heap profile: who has allocated what lives. Blocks are sampled by bytes: one in interval bytes on
+ * average, so that what they stand for is estimated without bias, however the program allocates; where
+ * samples come so fast that they would cost more than about half a per cent of the time, a thread takes
+ * fewer. 512 KiB is a good interval for a server; 0 ends sampling, and what was sampled is known until it is
+ * freed. Threads follow at their next slow path, when a cache runs dry or is full. FREEHOLD_PROFILE does the
+ * same from the start. A realloc counts as a free and a malloc, unless the block stays small and where it is.
+ * Returns 0, or -1 with errno: ENOTSUP under memcheck, EINVAL over PTRDIFF_MAX. */
+FH_API int fh_profile(size_t interval);
+
+/* Writes the profile to a file descriptor, as text: doc/PROFILE.md has the format. May be called while
+ * other threads allocate. Returns 0, or -1 with errno. */
+FH_API int fh_profile_dump(int descriptor);
+
 /* Checks every invariant that can be checked from the calling thread and stops the process with a message
  * at the first that is broken. Meant for tests. */
 FH_API void fh_check(void);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "report.h"
+#include "sample.h"
 
 struct config config = {
 #define OPTION(name, value, least, most, unit, sentence) .name = (value),
@@ -125,4 +126,6 @@ void config_read(char **environment) {
         else
             *option->value = value;
     }
+    if (config.sample != 0)
+        samples_begin();
 }

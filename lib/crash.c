@@ -79,7 +79,7 @@ static struct place locate(const char *address) {
     if (!is_unit) /* a SuperSlab of which there is a part only */
         return nowhere;
     if (owner == OWNER_LARGE)
-        return (struct place){.state = "live", .block = slab->run.start, .size = large_size(slab)};
+        return (struct place){.state = "live", .block = large_start(slab), .size = large_size(slab)};
     return locate_small(slab, address);
 }
 

@@ -12,6 +12,7 @@
 #include "interpose.h"
 #include "memcheck.h"
 #include "os.h"
+#include "profile.h"
 #include "sample.h"
 #include "shadow.h"
 #include "superslab/purge.h"
@@ -27,6 +28,18 @@ const char *fh_version(void) {
 extern const char start_is_linked;
 __attribute__((used)) static const char *const start_link = &start_is_linked;
 
+/* An allocation that is a sample, or NULL. What takes samples is asked only once there is something that
+ * does. */
+static cold void *take_sample(size_t size, size_t alignment, bool *zero, void *const *frame) {
+    void *block = config.sample == 0 ? NULL : sample_take(size, alignment, frame);
+    if (block == NULL && profile_has_begun())
+        block = profile_take(size, alignment, zero, frame);
+    return block;
+}
+
+#define sample_allocate(size, alignment, zero)                                                               \
+    (samples_have_begun() ? take_sample(size, alignment, zero, __builtin_frame_address(0)) : NULL)
+
 noinline void *malloc_not_tiny(size_t size) {
     if (size <= SMALL_MAX)
         return fast_pop(size_class(size), size);
@@ -36,7 +49,7 @@ noinline void *malloc_not_tiny(size_t size) {
 
 noinline void *malloc_uncached(size_t size) {
     bool zero;
-    void *sample = sample_allocate(size, GRAIN);
+    void *sample = sample_allocate(size, GRAIN, &zero);
     return unlikely(sample != NULL) ? sample : arena_allocate(size, GRAIN, &zero);
 }
 
@@ -49,6 +62,12 @@ void fh_free(void *address) {
     fast_free(address);
 }
 
+/* *zero says whether it is zeroed. */
+static void *allocate_zeroed(size_t size, bool *zero) {
+    void *block = sample_allocate(size, GRAIN, zero);
+    return likely(block == NULL) ? arena_allocate(size, GRAIN, zero) : block;
+}
+
 void *fh_calloc(size_t count, size_t size) {
     size_t bytes;
     if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
@@ -56,7 +75,7 @@ void *fh_calloc(size_t count, size_t size) {
         return NULL;
     }
     bool zero = false;
-    void *block = bytes <= SMALL_MAX ? fast_malloc(bytes) : arena_allocate(bytes, GRAIN, &zero);
+    void *block = bytes <= SMALL_MAX ? fast_malloc(bytes) : allocate_zeroed(bytes, &zero);
     shadow_allocated(block, bytes);
     if (block == NULL)
         return NULL;
@@ -89,8 +108,11 @@ static bool is_to_be_resized(size_t usable, size_t size) {
 static void *resize(void *block, size_t usable, size_t size) {
     bool must_move = memcheck_runs || (config.guard >= 2 && usable <= SMALL_MAX);
     void *resized = must_move ? NULL : block;
-    if (resized != NULL && is_to_be_resized(usable, size))
+    if (resized != NULL && is_to_be_resized(usable, size)) {
         resized = arena_resize(block, size);
+        if (profile_has_begun() && resized != NULL)
+            profile_resized(resized, size);
+    }
     if (resized != NULL)
         shadow_resized(block, resized, size);
     return resized;
@@ -138,7 +160,7 @@ static void *allocate_aligned(size_t alignment, size_t size) {
     bool zero;
     if (alignment <= GRAIN)
         return fh_malloc(size);
-    void *block = sample_allocate(size, alignment);
+    void *block = sample_allocate(size, alignment, &zero);
     if (likely(block == NULL))
         block = arena_allocate(size, alignment, &zero);
     return shadow_allocated(block, size);

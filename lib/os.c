@@ -270,6 +270,27 @@ bool os_find_zeros(void **pages, size_t count, bool *zeros) {
     return true;
 }
 
+int os_open_file(const char *name) {
+    return (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC);
+}
+
+size_t os_read_file(int file, char *text, size_t size) {
+    long length = syscall(SYS_read, file, text, size);
+    return length > 0 ? (size_t)length : 0;
+}
+
+void os_close_file(int file) {
+    syscall(SYS_close, file);
+}
+
+size_t os_write(int file, const char *text, size_t length) {
+    long written;
+    do
+        written = syscall(SYS_write, file, text, length);
+    while (written < 0 && errno == EINTR);
+    return written > 0 ? (size_t)written : 0;
+}
+
 #define HIGH_FILE 1000 /* where a program does not expect one */
 #define DIGITS    10   /* of a descriptor, at most */
 
@@ -376,6 +397,12 @@ uint64_t os_fine_clock(void) {
     struct timespec now = {0, 0};
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t os_time(void) {
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return (uint64_t)now.tv_sec;
 }
 
 /* The kernel reads the set before it refuses what to do with it. */

@@ -97,6 +97,14 @@ bool os_map_at(void *address, size_t length);
 bool os_wait(_Atomic uint32_t *word, uint32_t value, uint64_t milliseconds);
 void os_wake(_Atomic uint32_t *word);
 
+/* Opens a file to read; below 0: it cannot be. Reads what comes next of it, 0: nothing more. */
+int os_open_file(const char *name);
+size_t os_read_file(int file, char *text, size_t size);
+void os_close_file(int file);
+
+/* Writes to a file; returns how many bytes, 0: none, and errno says why. */
+size_t os_write(int file, const char *text, size_t length);
+
 /* Memory that other processes can read and write while they have its file. */
 struct shared {
     void *address;
@@ -147,5 +155,8 @@ uint64_t os_clock(void);
 
 /* The same in nanoseconds, exact. */
 uint64_t os_fine_clock(void);
+
+/* Seconds since 1970. */
+uint64_t os_time(void);
 
 #endif

@@ -31,6 +31,12 @@ struct sample {
     struct stack taken, given; /* sample_lock; who has made it end writes given */
 };
 
+_Atomic bool samples_begun;
+
+void samples_begin(void) {
+    atomic_store_explicit(&samples_begun, true, memory_order_relaxed);
+}
+
 pthread_mutex_t sample_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* All of it sample_lock; handlers read it without, and base is written once. */

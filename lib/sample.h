@@ -21,9 +21,14 @@ extern pthread_mutex_t sample_lock;
  * has called. */
 void *sample_take(size_t size, size_t alignment, void *const *frame);
 
-/* The same if it is time for one. */
-#define sample_allocate(size, alignment)                                                                     \
-    (likely(config.sample == 0) ? NULL : sample_take(size, alignment, __builtin_frame_address(0)))
+/* Whether there are any, or there is, or was, a heap profile (profile.h). Once set, it stays. */
+extern _Atomic bool samples_begun;
+
+static inline bool samples_have_begun(void) {
+    return unlikely(atomic_load_explicit(&samples_begun, memory_order_relaxed));
+}
+
+void samples_begin(void);
 
 /* Frees a sample; false if address is not that of a live one. The program called from site. */
 bool sample_give(const void *address, void *const *frame, const void *site);

@@ -27,42 +27,53 @@ static uintptr_t stack_end(uintptr_t place) {
     return first;
 }
 
-static void add(struct stack *stack, const void *address) {
-    if (stack->count < STACK_DEPTH)
-        stack->frames[stack->count++] = address;
+/* Return addresses, as they are found. */
+struct found {
+    const void **addresses;
+    unsigned count, most;
+};
+
+static void add(struct found *found, const void *address) {
+    if (found->count < found->most)
+        found->addresses[found->count++] = address;
 }
 
 /* Some of our functions call the allocator's slow half and keep no frame: what they return to is the first
  * word that leads out of this library. */
-static void add_caller(struct stack *stack, void *const *word, uintptr_t end) {
+static void add_caller(struct found *found, void *const *word, uintptr_t end) {
     struct dl_find_object own, other;
     if (!find((const void *)stack_take, &own) || !find(word[-1], &other) ||
         own.dlfo_link_map != other.dlfo_link_map)
         return;
     for (unsigned i = 0; i < OWN_WORDS && (uintptr_t)(word + i) < end; i++)
         if (find(word[i], &other) && other.dlfo_link_map != own.dlfo_link_map) {
-            add(stack, word[i]);
+            add(found, word[i]);
             return;
         }
 }
 
-void stack_take(struct stack *stack, void *const *frame) {
+unsigned stack_walk(const void **addresses, unsigned most, void *const *frame) {
     uintptr_t end = stack_end((uintptr_t)frame);
-    struct dl_find_object found;
-    stack->thread = os_thread_id();
-    stack->count = 0;
-    add(stack, frame[1]);
-    add_caller(stack, frame + 2, end);
-    while (stack->count < STACK_DEPTH) {
+    struct dl_find_object object;
+    struct found found = {.addresses = addresses, .most = most};
+    add(&found, frame[1]);
+    add_caller(&found, frame + 2, end);
+    while (found.count < most) {
         uintptr_t next = (uintptr_t)frame[0];
         if (next % sizeof(void *) != 0 || next <= (uintptr_t)frame || next > end - 2 * sizeof(void *))
-            return;
+            break;
         frame = (void *const *)next;
-        if (!find(frame[1], &found))
-            return;
-        if (frame[1] != stack->frames[stack->count - 1])
-            add(stack, frame[1]);
+        if (!find(frame[1], &object))
+            break;
+        if (frame[1] != addresses[found.count - 1])
+            add(&found, frame[1]);
     }
+    return found.count;
+}
+
+void stack_take(struct stack *stack, void *const *frame) {
+    stack->thread = os_thread_id();
+    stack->count = stack_walk(stack->frames, STACK_DEPTH, frame);
 }
 
 const char *stack_object(const void *address, uintptr_t *base) {

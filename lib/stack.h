@@ -18,6 +18,9 @@ struct stack {
 /* The calling thread's stack from the frame on, which is that of a function of ours. */
 void stack_take(struct stack *stack, void *const *frame);
 
+/* The addresses alone, most at most, which is not 0; returns how many there are. */
+unsigned stack_walk(const void **addresses, unsigned most, void *const *frame);
+
 /* The name of the object that has address, and where it is loaded; NULL if there is none. */
 const char *stack_object(const void *address, uintptr_t *base);
 

@@ -8,6 +8,7 @@
 #include "freehold.h"
 #include "live.h"
 #include "memcheck.h"
+#include "profile.h"
 #include "sample.h"
 #include "superslab/housekeeper.h"
 #include "interpose.h"
@@ -25,10 +26,12 @@ __attribute__((constructor)) static void start(void) {
     housekeeper_allow();
     sample_start();
     live_start();
+    profile_start();
 }
 
 __attribute__((destructor)) static void finish(void) {
     arena_finish();
+    profile_finish();
     if (config.stats)
         fh_malloc_stats();
 }

@@ -121,6 +121,16 @@
 #define ACCOUNT_SUPERSLABS 65536u
 #define ACCOUNT_PARTS      64u
 
+/* The heap profile. */
+#define TRACE_DEPTH    64u           /* frames of a stack */
+#define PACE_SAMPLES   8u            /* between two looks at what samples cost */
+#define PACE_SHARE     200u          /* they may cost one part in so many of the time */
+#define CUTS_AT_ONCE   32u           /* cuts of caches that a thread is given */
+#define PLACES_BYTES   (1ul << 30)   /* address space for profiled small blocks */
+#define PROFILED_BYTES (64ul << 20)  /* of what is known of each */
+#define SITES_BYTES    (128ul << 20) /* of the stacks */
+#define SITES_HEADS    16384u        /* parts of their table */
+
 /* The pass of key destructors that ends an arena; see thread_exit. A sanitizer needs the last for itself. */
 #define EXIT_PASS 3u
 

@@ -93,9 +93,10 @@ enum slab_won { WON_NOT, WON_DRAINED, WON_CLAIMED };
 
 /* What describes a run, in place of a slab. */
 struct run {
-    char *start;       /* run's life */
+    char *start;       /* run's life; while the block is a profiled one, 1 more: see large_start */
     struct slab *next; /* thread only, of the one that keeps the run: the next of its length */
     uint32_t units;    /* whoever has the block, or keeps the run: how many units */
+    uint32_t profiled; /* whoever has the block, if it is a profiled one: its number */
 };
 
 /* One per unit of a SuperSlab; the one of a slab's first unit describes the slab, or the run if owner says
@@ -195,6 +196,7 @@ struct huge {
     char *base;
     size_t length;            /* bytes, a multiple of UNIT */
     struct granules granules; /* none if it has a mapping of its own */
+    uint32_t profiled;        /* its number if it is a profiled block, or 0 */
     struct slab slab;         /* of it only owner: OWNER_HUGE, or OWNER_FREE */
 };
 
@@ -299,6 +301,7 @@ struct arena {
     int32_t until_tidy;            /* owner only: blocks until the clock is looked at */
     int64_t until_sample;          /* owner only: blocks until one is sampled; nothing without samples */
     uint64_t sample_seed;          /* owner only: 0 until it is first asked for */
+    struct cuts *cuts;             /* owner only: NULL until it is needed, for a heap profile */
     struct runs runs;              /* owner only: freed large blocks; of empty_arena, none */
     struct reader reader;          /* see there */
     struct counters counters;
@@ -326,6 +329,7 @@ struct thread {
     uint8_t state;                /* enum thread_state: see there what each may do */
     uint8_t fresh_frees;          /* frees while FRESH, up to FRESH_FREES */
     uint8_t locks;                /* mutexes that it has or is about to have; see lock.h */
+    bool is_profiling;            /* it takes a sample of the heap profile, or is not to */
     struct room room[CLASSES];
     uint8_t class_of[TINY_MAX + 1]; /* the class of every size up to TINY_MAX; here because its address takes
                                        no instruction */

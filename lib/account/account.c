@@ -7,6 +7,7 @@
 #include "../arena/arenas.h"
 #include "../config.h"
 #include "../os.h"
+#include "../profile/profiled.h"
 #include "../remote/outbox.h"
 #include "../sample.h"
 #include "../superslab/call.h"
@@ -181,6 +182,8 @@ static void sum_metadata(struct account *account) {
     visit_metadata(account, account, account->length);
     sample_visit(visit_metadata, account, false);
     sample_visit(visit_samples, account, true);
+    profiled_visit(visit_metadata, account, false);
+    profiled_visit(visit_samples, account, true);
 }
 
 static void sum_up(struct account *account) {

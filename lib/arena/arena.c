@@ -7,6 +7,7 @@
 #include "../memcheck.h"
 #include "../os.h"
 #include "../probe.h"
+#include "../profile/profiled.h"
 #include "../remote/outbox.h"
 #include "../sample.h"
 #include "../superslab/filling.h"
@@ -22,6 +23,7 @@
 #include "../superslab/verdict.h"
 #include "arenas.h"
 #include "cache.h"
+#include "cuts.h"
 #include "guard.h"
 #include "life.h"
 #include "quarantine.h"
@@ -259,9 +261,12 @@ static noinline void slab_changed(struct slab *slab) {
 
 static noinline void set_aside_and_cache(struct arena *arena, unsigned class, struct block *block) {
     cache_set_aside(class);
-    thread.room[class].left--;
-    block->next = NULL;
-    thread.cache[class] = block;
+    if (unlikely(--thread.room[class].left < 0))
+        cuts_push(class, block);
+    else {
+        block->next = NULL;
+        thread.cache[class] = block;
+    }
     slabs_receive(arena);
     tidy(arena, thread.room[class].quota);
 }
@@ -269,7 +274,9 @@ static noinline void set_aside_and_cache(struct arena *arena, unsigned class, st
 noinline void arena_free_uncached(struct block *block, struct entry entry) {
     struct slab *slab = entry_slab(entry);
     unsigned class = slab->class;
-    if (cache_can_be_set_aside(class)) {
+    if (unlikely(cuts_are_due(class)))
+        cuts_push(class, block);
+    else if (cache_can_be_set_aside(class)) {
         thread.room[class].left++; /* this free has found no room yet */
         set_aside_and_cache(thread.arena, class, block);
     } else if (unlikely(slab_push(slab, block)))
@@ -303,7 +310,7 @@ static bool free_large(struct slab *slab) {
  */
 static bool is_mapped_whole(struct slab *slab, const struct arena *owner, const char *call,
                             const void *address, const void *site) {
-    bool is_start = owner == OWNER_LARGE ? slab->run.start == address
+    bool is_start = owner == OWNER_LARGE ? large_start(slab) == address
                                          : owner == OWNER_HUGE && huge_of(slab)->base == address;
     size_t size;
     if (!is_start || filling_size_large(address, mapped_size(slab), &size))
@@ -318,7 +325,7 @@ static bool free_mapped(struct slab *slab, const struct arena *owner, void *addr
     bool given = false;
     if (unlikely(config.guard >= 2) && !is_mapped_whole(slab, owner, "free", address, site))
         return true;
-    if (owner == OWNER_LARGE && slab->run.start == address)
+    if (owner == OWNER_LARGE && large_start(slab) == address)
         given = free_large(slab);
     else if (owner == OWNER_HUGE && huge_of(slab)->base == address && huge_give(huge_of(slab))) {
         purge_tick();
@@ -407,7 +414,7 @@ static void free_filled(struct slab *slab, struct block *block, const void *site
 static bool free_any(void *address, void *const *frame, const void *site) {
     struct slab *slab = registry_find(address);
     if (slab == NULL)
-        return sample_give(address, frame, site);
+        return sample_give(address, frame, site) || profiled_give(address);
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     if (!is_small(owner))
         return free_mapped(slab, owner, address, site);
@@ -479,7 +486,7 @@ static noinline void free_ownerless(struct arena *arena, unsigned class, struct 
         thread.room[class].left--;
         block->next = thread.cache[class];
         thread.cache[class] = block;
-    } else if (is_own) {
+    } else if (is_own || unlikely(cuts_are_due(class))) {
         thread.room[class].left--; /* as the fast half of free has done */
         arena_free_uncached(block, entry);
     } else if (cache_can_be_set_aside(class))
@@ -514,16 +521,22 @@ static size_t told_size(const void *block, size_t length) {
     return size;
 }
 
+/* Of a block that the registry does not know. */
+static cold size_t unregistered_size(const void *address) {
+    size_t size = sample_size(address);
+    return size == NO_BLOCK ? profiled_size(address) : size;
+}
+
 /* The bytes of the block at address, or NO_BLOCK if it is not that of a live block. */
 static size_t size_of(const void *address) {
     struct slab *slab = registry_find(address);
     if (slab == NULL)
-        return sample_size(address);
+        return unregistered_size(address);
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     if (likely(is_small(owner)))
         return block_is_live(registry_entry(address), slab->class, address) ? small_size(slab, address)
                                                                             : NO_BLOCK;
-    if (owner == OWNER_LARGE && slab->run.start == address)
+    if (owner == OWNER_LARGE && large_start(slab) == address)
         return told_size(address, large_size(slab));
     if (owner == OWNER_HUGE && huge_of(slab)->base == address)
         return told_size(address, huge_of(slab)->length);
@@ -553,7 +566,7 @@ cold void arena_compare_alignment(const void *address, size_t alignment, const c
 
 void *arena_resize(void *address, size_t size) {
     struct slab *slab = registry_find(address);
-    if (slab == NULL) /* a sample */
+    if (slab == NULL) /* a sample, or a profiled block */
         return NULL;
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     int error = errno;

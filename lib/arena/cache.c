@@ -7,6 +7,7 @@
 #include "../superslab/size_class.h"
 #include "../superslab/verdict.h"
 #include "arenas.h"
+#include "cuts.h"
 #include "slabs.h"
 
 #define HAND_STEPS 1u /* classes that are looked at for a quota to take */
@@ -39,6 +40,8 @@ void cache_fill(unsigned class, struct chain chain) {
     set_cached(class, chain.count);
     room_renew(class);
     thread.arena->stock->held[class] = chain.count + (uint32_t)thread.room[class].quota;
+    if (profile_has_begun())
+        cuts_fill(class, chain.count);
 }
 
 /* Whether a link leads to a free block of the class. */
@@ -62,6 +65,10 @@ static inline struct block *next_cached(unsigned class, const struct block *bloc
     bool is_near =
         unit_is_same(next, block) && next->mark - (uintptr_t)next == block->mark - (uintptr_t)block;
     return likely(is_near) ? next : follow(class, next);
+}
+
+struct block *cache_next(unsigned class, const struct block *block) {
+    return next_cached(class, block);
 }
 
 struct block *cache_first(unsigned class) {
@@ -106,7 +113,13 @@ static void set_quota(struct arena *arena, unsigned class, uint32_t quota) {
     thread.room[class].quota = (int32_t)quota;
 }
 
+void cache_send_home(unsigned class, struct block *block) {
+    block->next = NULL;
+    flush_blocks(thread.arena, class, block);
+}
+
 static void flush_class(struct arena *arena, unsigned class) {
+    cuts_join(class);
     struct block *cached = cache_first(class), *spare = thread.own->stock->spare[class];
     cache_settle(class);
     thread.cache[class] = thread.own->stock->spare[class] = NULL;
@@ -126,7 +139,8 @@ void cache_flush(void) {
 /* Two looks at a cache that has been used in between give the same by a rare accident only, which costs a
  * refill. */
 static uint32_t digest(unsigned class) {
-    return (uint32_t)((uintptr_t)thread.cache[class] >> 4) + 0x9e3779b1u * (uint32_t)thread.room[class].left;
+    uint32_t uses = (uint32_t)thread.room[class].left + (cuts_uses(class) << 16);
+    return (uint32_t)((uintptr_t)thread.cache[class] >> 4) + 0x9e3779b1u * uses;
 }
 
 /* Flushes a class that has not been used since the last time. */
@@ -206,28 +220,49 @@ static uint32_t length_of(unsigned class, const struct block *block) {
     return length;
 }
 
+/* The lists of a class, and the blocks in them. */
+struct listed {
+    unsigned class;
+    uint32_t count;
+};
+
+static void add_length(void *context, const struct block *list) {
+    struct listed *listed = context;
+    listed->count += length_of(listed->class, list);
+}
+
+static uint32_t length_of_all(unsigned class) {
+    struct listed listed = {.class = class};
+    const struct block *cached = cache_first(class);
+    if (likely(thread.own->cuts == NULL))
+        return length_of(class, cached) + length_of(class, thread.own->stock->spare[class]);
+    cuts_visit(class, add_length, &listed);
+    return listed.count;
+}
+
 void cache_count_all(void) {
     for (unsigned class = 1; class < CLASSES; class ++)
-        set_cached(class,
-                   length_of(class, cache_first(class)) + length_of(class, thread.own->stock->spare[class]));
+        set_cached(class, length_of_all(class));
 }
 
 /* More frees than refills are a demand, too: else a class that is freed as often as allocated would come here
  * again and again. What the cache holds is counted when it may be too much, and goes home if it is. */
 void cache_set_aside(unsigned class) {
     struct arena *arena = thread.arena;
-    struct block *cached = cache_first(class);
     uint32_t quota = cache_demand(class), most = (HELD_MOST - 1) * quota;
     if (arena->stock->held[class] > most)
-        arena->stock->held[class] = length_of(class, cached);
+        arena->stock->held[class] = length_of_all(class);
     if (arena->stock->held[class] > most) {
-        flush_blocks(arena, class, cached);
-        cached = NULL;
+        cuts_join(class);
+        flush_blocks(arena, class, thread.cache[class]);
+        thread.cache[class] = NULL;
         arena->stock->held[class] = 0;
     }
-    thread.own->stock->spare[class] = cached;
+    thread.own->stock->spare[class] = cache_first(class);
     thread.cache[class] = NULL;
     room_renew(class);
+    if (profile_has_begun())
+        cuts_set_aside(class);
     set_cached(class, arena->stock->held[class]);
     arena->stock->held[class] += quota;
 }

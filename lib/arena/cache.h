@@ -29,6 +29,9 @@ static inline bool cache_is_used(const struct arena *arena, unsigned class) {
  * that does not lead to a free block of the class is told of, and not followed. */
 struct block *cache_first(unsigned class);
 
+/* The one behind a cached block, likewise. */
+struct block *cache_next(unsigned class, const struct block *block);
+
 /* Fills the empty cache of a class and renews its room. */
 void cache_fill(unsigned class, struct chain chain);
 
@@ -39,6 +42,9 @@ static inline bool cache_can_be_set_aside(unsigned class) {
 
 /* Sets a cache without room aside as the spare one, and starts an empty one with room. */
 void cache_set_aside(unsigned class);
+
+/* Returns one block that was cached to its slab, or to the outbox. */
+void cache_send_home(unsigned class, struct block *block);
 
 /* Counts the frees of a class that went past the cache since the last time. */
 void cache_settle(unsigned class);

@@ -4,6 +4,7 @@
  * the child makes do without the threads that it does not have. */
 #include <sys/single_threaded.h>
 
+#include "../profile/profiled.h"
 #include "../remote/inbox.h"
 #include "../remote/queue.h"
 #include "../sample.h"
@@ -25,7 +26,7 @@
 #include "slabs.h"
 #include "thaw.h"
 
-#define FORK_LOCKS 10
+#define FORK_LOCKS 11
 
 #define LOCKS_FORKING 128u /* what thread.locks is while its thread is in fork, with all of them */
 
@@ -38,8 +39,8 @@ static pthread_mutex_t bare_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* In the order in which they nest. */
 static pthread_mutex_t *const fork_locks[FORK_LOCKS] = {
-    &bare_lock,    &late_lock,  &arenas_lock, &purge_lock,    &superslabs_lock,
-    &regions_lock, &limbo_lock, &pools_lock,  &metadata_lock, &sample_lock,
+    &bare_lock,  &late_lock,  &arenas_lock,   &purge_lock,  &superslabs_lock, &regions_lock,
+    &limbo_lock, &pools_lock, &metadata_lock, &sample_lock, &profile_lock,
 };
 
 static _Atomic(struct thread *) bare; /* atomic: written with bare_lock; who has it */

@@ -10,6 +10,7 @@
 #include "../superslab/slab.h"
 #include "../superslab/verdict.h"
 #include "../thread.h"
+#include "cuts.h"
 
 static void check_slab(const struct arena *arena, const struct slab *slab) {
     if (atomic_load_explicit(&slab->owner, memory_order_relaxed) != arena)
@@ -60,23 +61,29 @@ static uint32_t check_owned(const struct arena *arena) {
     return available;
 }
 
-static uint32_t check_cache(const struct arena *arena, unsigned class, const struct block *block) {
-    uint32_t count = 0;
-    for (; block != NULL; block = block->next, count++) {
+/* The lists of a class, and the blocks in them. */
+struct cached {
+    const struct arena *arena;
+    unsigned class;
+    uint32_t count;
+};
+
+static void check_list(void *context, const struct block *block) {
+    struct cached *cached = context;
+    for (; block != NULL; block = block->next, cached->count++) {
         const struct slab *slab = registry_find(block);
-        if (slab == NULL || slab->class != class || !slab_holds_block(slab, block))
-            report_invariant("a cache holds blocks of its class", block, slab, arena);
+        if (slab == NULL || slab->class != cached->class || !slab_holds_block(slab, block))
+            report_invariant("a cache holds blocks of its class", block, slab, cached->arena);
     }
-    return count;
 }
 
 static void check_caches(const struct arena *arena) {
     uint64_t quotas = 0;
     for (unsigned class = 1; class < CLASSES; class ++) {
         uint64_t quota = (uint64_t)thread.room[class].quota;
-        uint32_t count = check_cache(arena, class, thread.cache[class]);
-        count += check_cache(arena, class, thread.own->stock->spare[class]);
-        if (count > arena->stock->held[class] || arena->stock->held[class] > HELD_MOST * quota)
+        struct cached cached = {.arena = arena, .class = class};
+        cuts_visit(class, check_list, &cached);
+        if (cached.count > arena->stock->held[class] || arena->stock->held[class] > HELD_MOST * quota)
             report_invariant("a cache holds so many times its quota at most", &thread.cache[class], NULL,
                              arena);
         quotas += quota * size_class_bytes(class);

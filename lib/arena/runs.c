@@ -5,6 +5,7 @@
 #include "../superslab/space.h"
 #include "../thread.h"
 #include "arenas.h"
+#include "cuts.h"
 
 static_assert(RUNS_MOST / UNIT <= UINT16_MAX, "a quota of runs fits");
 
@@ -92,7 +93,7 @@ bool runs_keep(struct slab *slab) {
 bool runs_are_due(void) {
     if (thread.arena->runs.until_tidy >= 0)
         return false;
-    thread.arena->runs.until_tidy = RUNS_TIDY;
+    thread.arena->runs.until_tidy = profile_has_begun() ? (int32_t)cuts_runs(RUNS_TIDY) : (int32_t)RUNS_TIDY;
     return true;
 }
 

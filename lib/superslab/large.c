@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "large.h"
 
+#include "../profile/profiled.h"
 #include "excess.h"
 #include "registry.h"
 #include "space.h"
@@ -47,10 +48,27 @@ void *large_take(size_t size, size_t alignment, bool *zero) {
     return slab->run.start;
 }
 
+void large_profile(struct slab *slab, uint32_t number) {
+    slab->run.start++;
+    slab->run.profiled = number;
+}
+
+uint32_t large_unprofile(struct slab *slab) {
+    if (slab->run.start == large_start(slab))
+        return 0;
+    slab->run.start--;
+    return slab->run.profiled;
+}
+
 bool large_end(struct slab *slab) {
     struct arena *owner = OWNER_LARGE;
-    return atomic_compare_exchange_strong_explicit(&slab->owner, &owner, OWNER_FREE, memory_order_acquire,
-                                                   memory_order_relaxed);
+    if (!atomic_compare_exchange_strong_explicit(&slab->owner, &owner, OWNER_FREE, memory_order_acquire,
+                                                 memory_order_relaxed))
+        return false;
+    uint32_t number = large_unprofile(slab);
+    if (unlikely(number != 0))
+        profiled_end(number);
+    return true;
 }
 
 void large_release(struct slab *slab) {

@@ -17,6 +17,17 @@ bool large_end(struct slab *slab);
 /* Gives back a run whose block has ended. */
 void large_release(struct slab *slab);
 
+/* Where the block is. That of a profiled one is 1 more in the run, so that each free of it comes to a slow
+ * path, without a test on the fast one. */
+static inline char *large_start(const struct slab *slab) {
+    return (char *)((uintptr_t)slab->run.start & ~1ul);
+}
+
+/* Whoever has the block makes it a profiled one, of that number; and none any more, then its number is
+ * returned, or 0. */
+void large_profile(struct slab *slab, uint32_t number);
+uint32_t large_unprofile(struct slab *slab);
+
 /* Bytes of the block that can be used. */
 static inline size_t large_size(const struct slab *slab) {
     return slab->run.units * UNIT;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "verdict.h"
 
+#include "../profile/profiled.h"
 #include "../report.h"
 #include "../sample.h"
 #include "huge.h"
@@ -25,7 +26,7 @@ static struct slab *huge_around(const void *address) {
 }
 
 static void describe_mapped(struct misuse *misuse, struct slab *slab, const struct arena *owner) {
-    misuse->block = owner == OWNER_LARGE ? slab->run.start : huge_of(slab)->base;
+    misuse->block = owner == OWNER_LARGE ? large_start(slab) : huge_of(slab)->base;
     misuse->size = owner == OWNER_LARGE ? large_size(slab) : huge_of(slab)->length;
 }
 
@@ -62,7 +63,7 @@ static void judge(struct misuse *misuse) {
     struct slab *slab = registry_find(misuse->address);
     if (slab == NULL)
         slab = huge_around(misuse->address);
-    if (slab == NULL && sample_judge(misuse))
+    if (slab == NULL && (sample_judge(misuse) || profiled_judge(misuse)))
         return;
     if (slab == NULL) {
         misuse->what = "not a block of this allocator: it is of the stack, static, mapped, of another "

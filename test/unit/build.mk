@@ -31,5 +31,7 @@ $(BUILD)/obj/test/unit/live.o: lib/live.c
 $(UNIT_DIR)/live: UNIT_LDFLAGS := -Wl,--wrap=os_process
 # For a kernel that moves no pages, and what happens as soon as they are moved.
 $(UNIT_DIR)/huge: UNIT_LDFLAGS := -Wl,--wrap=os_move
+# And for a clock that does not matter.
+$(UNIT_DIR)/cuts $(UNIT_DIR)/profile: UNIT_LDFLAGS := -Wl,--wrap=countdown_pace -lm
 # And for what happens in the middle of letting go.
 $(UNIT_DIR)/wakeup: UNIT_LDFLAGS := -Wl,--wrap=slab_release,--wrap=slab_make

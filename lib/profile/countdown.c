@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "countdown.h"
+
+#include "../os.h"
+#include "../tuning.h"
+#include "chance.h"
+
+#define NEVER 1e300
+
+_Atomic uint64_t profile_interval;
+_Atomic bool profile_began;
+
+static void draw(struct countdown *countdown) {
+    countdown->until = countdown->wanted == 0 ? NEVER : chance_draw(&countdown->seed) * countdown->interval;
+}
+
+void countdown_follow(struct countdown *countdown) {
+    uint64_t wanted = atomic_load_explicit(&profile_interval, memory_order_relaxed);
+    if (wanted == countdown->wanted && countdown->seed != 0)
+        return;
+    if (countdown->seed == 0)
+        countdown->seed = ((os_fine_clock() ^ (uintptr_t)countdown) * 0x9e3779b97f4a7c15ul) | 1;
+    countdown->wanted = wanted;
+    countdown->interval = (double)wanted;
+    countdown->since = 0;
+    draw(countdown);
+}
+
+uint32_t countdown_try(struct countdown *countdown, size_t size, uint32_t count, double *interval) {
+    double bytes = (double)size * count;
+    if (countdown->until >= bytes) {
+        countdown->until -= bytes;
+        return count;
+    }
+    uint32_t number = (uint32_t)(countdown->until / (double)size);
+    *interval = countdown->interval;
+    draw(countdown);
+    return number < count ? number : count - 1;
+}
+
+/* The pace is looked at every few samples, which is often enough for what they may cost until then. */
+void countdown_pace(struct countdown *countdown, uint64_t now, uint64_t cost) {
+    double least = (double)countdown->wanted;
+    if (countdown->since == 0) {
+        countdown->since = now;
+        countdown->cost = countdown->count = 0;
+    }
+    countdown->cost += cost;
+    if (++countdown->count < PACE_SAMPLES || countdown->wanted == 0)
+        return;
+    uint64_t passed = now - countdown->since;
+    if (passed < countdown->cost * PACE_SHARE)
+        countdown->interval *= 2;
+    else if (passed > countdown->cost * PACE_SHARE * 4 && countdown->interval > least)
+        countdown->interval = countdown->interval / 2 > least ? countdown->interval / 2 : least;
+    countdown->since = now;
+    countdown->cost = countdown->count = 0;
+    draw(countdown);
+}
+
+double countdown_weight(size_t size, double interval) {
+    return 1 / chance_of((double)size / interval);
+}
