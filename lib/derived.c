@@ -5,7 +5,6 @@
  * replaced it, that is one jump more. */
 #ifndef FREEHOLD_SANITIZED
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "cplusplus.h"
@@ -137,10 +136,8 @@ INTERPOSE_AS(void, _ZdaPvmSt11align_val_t, delete_array_aligned_sized,
 /* The C library's. */
 static void *reallocate_array(void *block, size_t count, size_t size) {
     size_t bytes;
-    if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
-        errno = ENOMEM;
-        return NULL;
-    }
+    if (unlikely(__builtin_mul_overflow(count, size, &bytes)))
+        return arena_refuse(SIZE_MAX, GRAIN);
     return realloc(block, bytes);
 }
 

@@ -70,10 +70,8 @@ static void *allocate_zeroed(size_t size, bool *zero) {
 
 void *fh_calloc(size_t count, size_t size) {
     size_t bytes;
-    if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
-        errno = ENOMEM;
-        return NULL;
-    }
+    if (unlikely(__builtin_mul_overflow(count, size, &bytes)))
+        return arena_refuse(SIZE_MAX, GRAIN);
     bool zero = false;
     void *block = bytes <= SMALL_MAX ? fast_malloc(bytes) : allocate_zeroed(bytes, &zero);
     shadow_allocated(block, bytes);
@@ -145,10 +143,8 @@ void *fh_realloc(void *block, size_t size) {
 
 void *fh_reallocarray(void *block, size_t count, size_t size) {
     size_t bytes;
-    if (unlikely(__builtin_mul_overflow(count, size, &bytes))) {
-        errno = ENOMEM;
-        return NULL;
-    }
+    if (unlikely(__builtin_mul_overflow(count, size, &bytes)))
+        return arena_refuse(SIZE_MAX, GRAIN);
     return fh_realloc(block, bytes);
 }
 
@@ -201,10 +197,8 @@ void *fh_valloc(size_t size) {
 
 void *fh_pvalloc(size_t size) {
     size_t page = os_page();
-    if (size > (size_t)PTRDIFF_MAX) {
-        errno = ENOMEM;
-        return NULL;
-    }
+    if (size > (size_t)PTRDIFF_MAX)
+        return arena_refuse(size, page);
     return allocate_aligned(page, size == 0 ? page : (size + page - 1) & ~(page - 1));
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "account/account.h"
-#include "arena/arena.h"
+#include "account/totals.h"
 #include "freehold.h"
 #include "interpose.h"
 #include "report.h"
@@ -97,66 +97,10 @@
     DO(claims)                                                                                               \
     DO(adoptions)
 
-/* Of blocks by class. */
-static uint64_t class_bytes(const _Atomic int64_t *blocks) {
-    int64_t bytes = 0;
-    for (unsigned class = 1; class < CLASSES; class ++)
-        bytes += blocks[class] * (int64_t)size_class_bytes(class);
-    return bytes < 0 ? 0 : (uint64_t)bytes;
-}
-
-static uint64_t cached_bytes(const struct counters *sum) {
-    uint64_t bytes = 0;
-    for (unsigned class = 1; class < CLASSES; class ++)
-        bytes += sum->cached[class] * size_class_bytes(class);
-    return bytes;
-}
-
-/* What the counters of all arenas say together. */
-struct total {
-    struct counters sum;
-    uint64_t arenas, outboxes;
-};
-
-static void total_take(struct total *total) {
-    memset(total, 0, sizeof *total);
-    arena_settle();
-    arena_count(&total->sum, &total->arenas, &total->outboxes);
-}
-
-static struct fh_counts counts_of(const struct total *total) {
-    return (struct fh_counts){
-        .refills = total->sum.refills,
-        .remote_frees = total->sum.remote_frees,
-        .pushes = total->sum.pushes,
-        .posts = total->sum.posts,
-        .drains = total->sum.drains,
-        .claims = total->sum.claims,
-        .adoptions = total->sum.adoptions,
-        .orphans = total->sum.orphans,
-        .slabs_taken = total->sum.slabs_taken,
-        .slabs_freed = total->sum.slabs_freed,
-        .arenas_made = total->arenas,
-        .arenas_started = total->sum.starts,
-        .superslabs_made = superslabs_made(),
-        .retirements = limbo_added(),
-        .unmappings = limbo_freed(),
-        .grace_periods = limbo_grace_periods(),
-        .limbo_bytes = limbo_bytes(),
-        .purged_bytes = purged_bytes(),
-        .superslab_bytes = superslabs_now() * SUPERSLAB,
-        .huge_bytes = huge_bytes(),
-        .kept_bytes = region_loose_bytes() + recent_bytes(),
-        .large_bytes = large_bytes() - total->sum.kept_runs,
-        .used_bytes = class_bytes(total->sum.used),
-        .calls_denied = os_calls_denied(),
-    };
-}
-
 void fh_counters(struct fh_counts *counters) {
-    struct total total;
-    total_take(&total);
-    *counters = counts_of(&total);
+    struct totals totals;
+    totals_take(&totals);
+    *counters = totals_counts(&totals);
 }
 
 /* An account of now; NULL with errno ENOMEM if there is no memory. */
@@ -258,19 +202,11 @@ static uint64_t granules(uint64_t bytes) {
     return (bytes + GRANULE - 1) / GRANULE;
 }
 
-/* The small blocks that the program has, without a walk: as fh_stats says of a quiet process. */
-static uint64_t live_bytes(const struct total *total) {
-    const struct counters *sum = &total->sum;
-    uint64_t used = class_bytes(sum->used);
-    uint64_t freed = cached_bytes(sum) + class_bytes(sum->queued) + total->outboxes + sum->quarantined;
-    return used > freed ? used - freed : 0;
-}
-
 struct mallinfo2 fh_mallinfo2(void) {
-    struct total total;
-    total_take(&total);
-    struct fh_counts counters = counts_of(&total);
-    uint64_t used = live_bytes(&total) + counters.large_bytes;
+    struct totals totals;
+    totals_take(&totals);
+    struct fh_counts counters = totals_counts(&totals);
+    uint64_t used = totals_live(&totals) + counters.large_bytes;
     return (struct mallinfo2){
         .arena = counters.superslab_bytes,
         .hblks = granules(counters.huge_bytes),

@@ -242,7 +242,6 @@ enum arena_state { ARENA_RUNNING, ARENA_EXITED, ARENA_FROZEN };
 struct counters {
     _Atomic uint64_t refills, remote_frees, pushes, posts, drains, claims, adoptions, orphans, slabs_taken,
         slabs_freed, starts;
-    _Atomic uint64_t kept_runs;      /* bytes of runs in its thread's cache */
     _Atomic int64_t used[CLASSES];   /* blocks not in a free list, by class; a drain may be another arena's */
     _Atomic int64_t queued[CLASSES]; /* blocks in remote queues, likewise */
     _Atomic uint32_t cached[CLASSES]; /* blocks in the caches when the last slow path of the class ended */
@@ -258,12 +257,13 @@ struct reader {
 
 #define RUN_LENGTHS (LARGE_MAX / UNIT + 1)
 
-/* The runs of one length that a thread keeps. Owner only, as all that follows. */
+/* The runs of one length that a thread keeps. Owner only, as all that follows, but for the counters: others
+ * may read them. */
 struct run_list {
-    struct slab *first; /* linked through run.next */
-    uint16_t quota;     /* runs that it may hold */
-    uint16_t room;      /* of these, those that it does not */
-    uint32_t seen;      /* a digest of it when idle ones were last looked for */
+    struct slab *first;     /* linked through run.next */
+    _Atomic uint16_t quota; /* counter: runs that it may hold */
+    _Atomic uint16_t room;  /* counter: of these, those that it does not */
+    uint32_t seen;          /* a digest of it when idle ones were last looked for */
 };
 
 struct runs {

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "../arena/arena.h"
 #include "../arena/arenas.h"
+#include "../arena/runs.h"
 #include "../config.h"
 #include "../os.h"
 #include "../profile/profiled.h"
@@ -18,6 +18,7 @@
 #include "granules.h"
 #include "residency.h"
 #include "superslabs.h"
+#include "totals.h"
 
 #define ROOT_LENGTH (1u << ROOT_BITS)
 #define LEAVES_ONCE 4096u /* entries of the root that are looked at in one step */
@@ -97,42 +98,28 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-/* What the threads' counters say, by class and by arena. */
-struct threads {
-    int64_t queued[CLASSES];  /* blocks */
-    uint64_t cached[CLASSES]; /* blocks */
-    uint64_t outboxes, quarantined;
-};
-
 #define READ(counter) atomic_load_explicit(&(counter), memory_order_relaxed)
 
-static uint64_t caches_add(struct threads *threads, const struct counters *counters) {
+static uint64_t cached_bytes(const struct counters *counters) {
     uint64_t bytes = 0;
-    for (unsigned class = 1; class < CLASSES; class ++) {
-        uint64_t cached = READ(counters->cached[class]);
-        threads->cached[class] += cached;
-        threads->queued[class] += READ(counters->queued[class]);
-        bytes += cached * size_class_bytes(class);
-    }
+    for (unsigned class = 1; class < CLASSES; class ++)
+        bytes += READ(counters->cached[class]) * size_class_bytes(class);
     return bytes;
 }
 
-static void arena_add(struct account *account, struct threads *threads, const struct arena *arena) {
+static void record_arena(struct account *account, const struct arena *arena) {
     const struct counters *counters = &arena->counters;
-    uint64_t cached = caches_add(threads, counters), outbox = outbox_bytes(arena);
     struct fh_arena_stats *record = image_record(account->image, TABLE_ARENAS, arena->index);
     uint32_t state = READ(arena->state);
-    threads->outboxes += outbox;
-    threads->quarantined += READ(counters->quarantined);
     account->sum.arenas++;
     account->sum.arenas_running += state == ARENA_RUNNING && arena != &late_arena;
     if (record == NULL)
         return;
     record->thread_id = READ(arena->thread_id);
     record->state = arena == &late_arena ? FH_ARENA_LATE : state;
-    record->cached = cached;
-    record->kept_runs = READ(counters->kept_runs);
-    record->outbox = outbox;
+    record->cached = cached_bytes(counters);
+    record->kept_runs = runs_kept(arena);
+    record->outbox = outbox_bytes(arena);
     record->refills = READ(counters->refills);
     record->remote_frees = READ(counters->remote_frees);
     record->drains = READ(counters->drains);
@@ -141,11 +128,12 @@ static void arena_add(struct account *account, struct threads *threads, const st
 }
 
 /* Takes what is cached and in flight out of what is used, by class. */
-static void sum_class(struct account *account, const struct threads *threads, unsigned class) {
+static void sum_class(struct account *account, const struct counters *counters, unsigned class) {
     struct fh_class_stats *record = image_record(account->image, TABLE_CLASSES, class);
-    int64_t queued = threads->queued[class] < 0 ? 0 : threads->queued[class];
+    int64_t queued = READ(counters->queued[class]);
+    queued = queued < 0 ? 0 : queued;
     record->in_flight = least((uint64_t)queued, record->used);
-    record->cached = least(threads->cached[class], record->used - record->in_flight);
+    record->cached = least(READ(counters->cached[class]), record->used - record->in_flight);
     uint64_t live = record->used - record->in_flight - record->cached;
     account->sum.allocated += live * record->block_size;
     if (record->used == 0)
@@ -188,17 +176,20 @@ static void sum_metadata(struct account *account) {
 
 static void sum_up(struct account *account) {
     struct fh_account *sum = &account->sum;
-    struct threads threads;
-    memset(&threads, 0, sizeof threads);
+    struct totals totals;
+    memset(&totals, 0, sizeof totals);
     arena_settle();
-    for (const struct arena *arena = arenas_first(); arena != NULL; arena = arena->next)
-        arena_add(account, &threads, arena);
+    for (const struct arena *arena = arenas_first(); arena != NULL; arena = arena->next) {
+        arena_count(&totals, arena);
+        record_arena(account, arena);
+    }
+    *(struct fh_counts *)image_add(account->image, TABLE_COUNTERS) = totals_counts(&totals);
     uint64_t huge = sum->live;
     sum->live = 0;
     for (unsigned class = 1; class < CLASSES; class ++)
-        sum_class(account, &threads, class);
-    move(account, &sum->in_flight, threads.outboxes);
-    move(account, &sum->quarantine, threads.quarantined);
+        sum_class(account, &totals.counters, class);
+    move(account, &sum->in_flight, totals.outboxes);
+    move(account, &sum->quarantine, totals.counters.quarantined);
     sum->live += huge + account->runs;
     sum->cached += account->kept_runs;
     sum->allocated += sum->large_bytes + sum->huge_bytes;
@@ -212,7 +203,6 @@ static void finish(struct account *account) {
     struct fh_live *image = account->image;
     sum_up(account);
     *(struct fh_account *)image_add(image, TABLE_STATS) = account->sum;
-    fh_counters(image_add(image, TABLE_COUNTERS));
     image->process_id = os_process();
     image->has_housekeeper = housekeeper_works();
     image->page_bytes = (uint32_t)account->page;

@@ -220,6 +220,12 @@ static void *allocate_kept(size_t size, size_t alignment) {
     return size <= HUGE_MAX && alignment <= GRANULE ? huge_take_recent(size) : NULL;
 }
 
+cold void *arena_refuse(size_t size, size_t alignment) {
+    probe2(no_memory, size, alignment);
+    errno = ENOMEM;
+    return NULL;
+}
+
 void *arena_allocate(size_t size, size_t alignment, bool *zero) {
     void *block = allocate_kept(size, alignment);
     if (likely(block != NULL)) {
@@ -238,10 +244,9 @@ void *arena_allocate(size_t size, size_t alignment, bool *zero) {
         }
         errno = error;
     }
-    if (unlikely(block == NULL)) {
-        probe2(no_memory, size, alignment);
-        errno = ENOMEM;
-    } else if (unlikely(memcheck_runs))
+    if (unlikely(block == NULL))
+        return arena_refuse(size, alignment);
+    if (unlikely(memcheck_runs))
         memcheck_allocated(block, size, arena_block_size(block, "malloc", NULL), *zero);
     return block;
 }

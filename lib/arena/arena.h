@@ -13,6 +13,9 @@
  * to read as zero. NULL with errno ENOMEM if there is no memory. */
 void *arena_allocate(size_t size, size_t alignment, bool *zero);
 
+/* Such a NULL, for what cannot be had anyway. */
+void *arena_refuse(size_t size, size_t alignment);
+
 /* A free of an address that is not that of a live block of the thread's arena, though its unit is. */
 void arena_free_refused(void *address);
 
@@ -59,8 +62,14 @@ void arena_finish(void);
 /* Counts what the calling thread keeps, for arena_count and others to see. */
 void arena_settle(void);
 
-/* Adds the counters of all arenas to *sum and counts the arenas, and the bytes in their outboxes. */
-void arena_count(struct counters *sum, uint64_t *arenas, uint64_t *outboxes);
+/* What arenas have together. */
+struct totals {
+    struct counters counters;
+    uint64_t arenas, outboxes, kept_runs; /* the latter in bytes */
+};
+
+/* Adds what an arena has. */
+void arena_count(struct totals *totals, const struct arena *arena);
 
 /* Checks the invariants of the calling thread's arena. */
 void arena_check(void);

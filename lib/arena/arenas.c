@@ -91,29 +91,27 @@ void arenas_freeze_others(const struct arena *own) {
 }
 
 #define SUM(field)                                                                                           \
-    counter_add(&sum->field, atomic_load_explicit(&arena->counters.field, memory_order_relaxed))
+    counter_add(&totals->counters.field, atomic_load_explicit(&arena->counters.field, memory_order_relaxed))
 
-void arena_count(struct counters *sum, uint64_t *arenas, uint64_t *outboxes) {
-    *arenas = *outboxes = 0;
-    for (const struct arena *arena = arenas_first(); arena != NULL; arena = arena->next, ++*arenas) {
-        SUM(refills);
-        SUM(remote_frees);
-        SUM(pushes);
-        SUM(posts);
-        SUM(drains);
-        SUM(claims);
-        SUM(adoptions);
-        SUM(orphans);
-        SUM(slabs_taken);
-        SUM(slabs_freed);
-        SUM(starts);
-        SUM(kept_runs);
-        SUM(quarantined);
-        for (unsigned class = 1; class < CLASSES; class ++) {
-            SUM(used[class]);
-            SUM(queued[class]);
-            SUM(cached[class]);
-        }
-        *outboxes += outbox_bytes(arena);
+void arena_count(struct totals *totals, const struct arena *arena) {
+    SUM(refills);
+    SUM(remote_frees);
+    SUM(pushes);
+    SUM(posts);
+    SUM(drains);
+    SUM(claims);
+    SUM(adoptions);
+    SUM(orphans);
+    SUM(slabs_taken);
+    SUM(slabs_freed);
+    SUM(starts);
+    SUM(quarantined);
+    for (unsigned class = 1; class < CLASSES; class ++) {
+        SUM(used[class]);
+        SUM(queued[class]);
+        SUM(cached[class]);
     }
+    totals->arenas++;
+    totals->outboxes += outbox_bytes(arena);
+    totals->kept_runs += runs_kept(arena);
 }

@@ -11,6 +11,7 @@
 #include "../superslab/verdict.h"
 #include "../thread.h"
 #include "cuts.h"
+#include "runs.h"
 
 static void check_slab(const struct arena *arena, const struct slab *slab) {
     if (atomic_load_explicit(&slab->owner, memory_order_relaxed) != arena)
@@ -137,7 +138,7 @@ void guard_check(const struct arena *arena) {
         report_invariant("an arena owns the slabs in its lists", &arena->oldest, NULL, arena);
     if (arena == thread.arena)
         check_caches(arena);
-    if (atomic_load_explicit(&arena->counters.kept_runs, memory_order_relaxed) > RUNS_MOST)
-        report_invariant("an arena keeps few runs", &arena->counters.kept_runs, NULL, arena);
+    if (runs_kept(arena) > RUNS_MOST)
+        report_invariant("an arena keeps few runs", &arena->runs, NULL, arena);
     check_outbox(arena);
 }

@@ -165,7 +165,6 @@ void arena_settle(void) {
     if (thread.own != NULL && arena_has_cache(thread.own)) {
         cache_settle_all();
         cache_count_all();
-        runs_settle();
     }
 }
 

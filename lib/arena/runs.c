@@ -9,18 +9,25 @@
 
 static_assert(RUNS_MOST / UNIT <= UINT16_MAX, "a quota of runs fits");
 
-void runs_settle(void) {
+static uint16_t quota_of(const struct run_list *list) {
+    return atomic_load_explicit(&list->quota, memory_order_relaxed);
+}
+
+/* Of another thread's list both are not of one moment. */
+uint64_t runs_kept(const struct arena *arena) {
     uint64_t kept = 0;
-    for (unsigned units = 1; units < RUN_LENGTHS; units++)
-        kept += (uint64_t)(thread.arena->runs.lists[units].quota - thread.arena->runs.lists[units].room) *
-                units * UNIT;
-    atomic_store_explicit(&thread.own->counters.kept_runs, kept, memory_order_relaxed);
+    for (unsigned units = 1; units < RUN_LENGTHS; units++) {
+        const struct run_list *list = &arena->runs.lists[units];
+        uint64_t quota = quota_of(list), room = runs_room(list);
+        kept += quota > room ? (quota - room) * units * UNIT : 0;
+    }
+    return kept;
 }
 
 static struct slab *pop(struct run_list *list) {
     struct slab *slab = list->first;
     list->first = slab->run.next;
-    list->room++;
+    counter_add(&list->room, 1);
     return slab;
 }
 
@@ -64,9 +71,10 @@ static uint64_t most(void) {
 static void quotas_reclaim(void) {
     for (unsigned units = 1; units < RUN_LENGTHS; units++) {
         struct run_list *list = &thread.arena->runs.lists[units];
-        thread.arena->runs.quotas -= (uint64_t)list->room * units * UNIT;
-        list->quota -= list->room;
-        list->room = 0;
+        uint16_t room = runs_room(list);
+        thread.arena->runs.quotas -= (uint64_t)room * units * UNIT;
+        counter_add(&list->quota, -room);
+        counter_add(&list->room, -room);
     }
 }
 
@@ -80,14 +88,14 @@ static bool quota_take(struct run_list *list, uint64_t bytes) {
     if (!has_quota(bytes))
         return false;
     thread.arena->runs.quotas += bytes;
-    list->quota++;
-    list->room++;
+    counter_add(&list->quota, 1);
+    counter_add(&list->room, 1);
     return true;
 }
 
 bool runs_keep(struct slab *slab) {
     struct run_list *list = &thread.arena->runs.lists[slab->run.units];
-    return (list->room != 0 || quota_take(list, large_size(slab))) && runs_push(slab);
+    return (runs_room(list) != 0 || quota_take(list, large_size(slab))) && runs_push(slab);
 }
 
 bool runs_are_due(void) {
@@ -106,12 +114,11 @@ void runs_flush(void) {
     for (unsigned units = 1; units < RUN_LENGTHS; units++)
         flush_list(&thread.arena->runs.lists[units]);
     quotas_reclaim();
-    runs_settle();
 }
 
 /* Two looks at a list that has been used in between give the same by accident only, which costs its runs. */
 static uint32_t digest(const struct run_list *list) {
-    return (uint32_t)((uintptr_t)list->first >> 7) * 64 + list->room;
+    return (uint32_t)((uintptr_t)list->first >> 7) * 64 + runs_room(list);
 }
 
 void runs_flush_idle(void) {
@@ -123,5 +130,4 @@ void runs_flush_idle(void) {
             flush_list(list);
         list->seen = digest(list);
     }
-    runs_settle();
 }

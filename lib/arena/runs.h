@@ -8,8 +8,19 @@
 
 #include "../thread.h"
 
+/* The compiler is to keep the address, not to work it out again for each field. */
+static inline struct run_list *runs_of(size_t units) {
+    struct run_list *list = &thread.arena->runs.lists[units];
+    __asm__("" : "+r"(list));
+    return list;
+}
+
 static inline struct run_list *runs_for(size_t size) {
-    return &thread.arena->runs.lists[(size + UNIT - 1) / UNIT];
+    return runs_of((size + UNIT - 1) / UNIT);
+}
+
+static inline uint16_t runs_room(const struct run_list *list) {
+    return atomic_load_explicit(&list->room, memory_order_relaxed);
 }
 
 /* A run for a large block of size bytes, live, or NULL if there is none of that length, or it is time to
@@ -20,7 +31,7 @@ static inline void *runs_pop(size_t size) {
     if (unlikely(slab == NULL || --thread.arena->runs.until_tidy < 0))
         return NULL;
     list->first = slab->run.next;
-    list->room++;
+    counter_add(&list->room, 1);
     /* Release; partner: large_end. */
     atomic_store_explicit(&slab->owner, OWNER_LARGE, memory_order_release);
     return slab->run.start;
@@ -29,11 +40,12 @@ static inline void *runs_pop(size_t size) {
 /* Frees a large block, if there is room. A second free finds it free; of two at the same time both may be
  * believed. */
 static inline bool runs_push(struct slab *slab) {
-    struct run_list *list = &thread.arena->runs.lists[slab->run.units];
-    if (unlikely(list->room == 0))
+    struct run_list *list = runs_of(slab->run.units);
+    uint16_t room = runs_room(list);
+    if (unlikely(room == 0))
         return false;
     atomic_store_explicit(&slab->owner, OWNER_FREE, memory_order_relaxed);
-    list->room--;
+    atomic_store_explicit(&list->room, (uint16_t)(room - 1), memory_order_relaxed);
     slab->run.next = list->first;
     list->first = slab;
     return true;
@@ -53,8 +65,8 @@ bool runs_keep(struct slab *slab);
 /* Whether so many runs were taken since the last time that the thread should tidy. */
 bool runs_are_due(void);
 
-/* Counts what is kept, for others to see. */
-void runs_settle(void);
+/* Bytes of the runs that an arena's thread keeps. Any thread may ask. */
+uint64_t runs_kept(const struct arena *arena);
 
 /* Gives back all runs that are kept; or those of lengths that were not used since the last call. */
 void runs_flush(void);

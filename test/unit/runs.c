@@ -17,8 +17,7 @@
 #define RUNS ((unsigned)(2 * RUNS_MOST / LARGE_USUAL))
 
 static uint64_t kept(void) {
-    runs_settle();
-    return thread.own->counters.kept_runs;
+    return runs_kept(thread.own);
 }
 
 static struct slab *take(size_t size) {
@@ -178,10 +177,35 @@ static void a_thread_that_ends_keeps_nothing(void **state) {
     }
 }
 
+static void keep_one(void *unused) {
+    (void)unused;
+    fh_free(fh_malloc(1)); /* it has an arena */
+    fh_free(fh_malloc(5 * UNIT));
+}
+
+static void what_a_sleeping_thread_keeps_is_known_to_others(void **state) {
+    (void)state;
+    struct worker worker;
+    struct fh_account account;
+    struct fh_counts before, after;
+    worker_start(&worker);
+    fh_counters(&before);
+    struct mallinfo2 info = fh_mallinfo2();
+    worker_run(&worker, keep_one, NULL);
+    assert_int_equal(runs_kept(worker.locals->own), 5 * UNIT);
+    fh_counters(&after);
+    assert_int_equal(after.large_bytes, before.large_bytes);
+    assert_in_range(fh_mallinfo2().uordblks, info.uordblks, info.uordblks + UNIT - 1);
+    assert_int_equal(fh_stats(&account), 0);
+    assert_int_equal(account.large_bytes, after.large_bytes);
+    worker_stop(&worker);
+}
+
 TESTS(cmocka_unit_test(a_freed_run_is_handed_out_again_and_nothing_shared_changes),
       cmocka_unit_test(a_run_of_another_length_is_taken_if_it_wastes_little),
       cmocka_unit_test(a_run_that_is_longer_is_given_up),
       cmocka_unit_test(none_is_given_up_where_much_is_free), cmocka_unit_test(what_a_thread_keeps_is_bounded),
       cmocka_unit_test(a_length_takes_the_quotas_that_others_do_not_use),
       cmocka_unit_test(what_one_of_many_keeps_is_its_share), cmocka_unit_test(what_is_not_used_goes_back),
+      cmocka_unit_test(what_a_sleeping_thread_keeps_is_known_to_others),
       cmocka_unit_test(a_thread_that_ends_keeps_nothing))
