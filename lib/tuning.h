@@ -49,7 +49,6 @@
 #define ORPHAN_TRIES     8u    /* orphans that an adopter tries to claim in one list */
 #define LET_GO_AT_ONCE   16u   /* slabs that are released with one fence */
 #define KEEP_BLOCKS      4u    /* a slab that was claimed for so many blocks is kept */
-#define KEEP_PART        8u    /* or for one part in so many of its blocks */
 #define CACHE_LINE       64u   /* bytes */
 #define FETCH_BLOCKS     4u    /* blocks that are worth fetching a slab for, before its list is taken */
 #define FETCH_PART       4u    /* if they are one part in so many of its blocks */

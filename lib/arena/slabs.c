@@ -173,8 +173,7 @@ bool slabs_shrink(struct arena *arena) {
 /* A slab that was claimed for many blocks is worth keeping, as the next frees into it are local then; but not
  * for a thread that does not allocate in its class. */
 static bool is_worth_keeping(const struct arena *arena, const struct slab *slab) {
-    bool has_many = slab->claimed_for >= KEEP_BLOCKS || slab->claimed_for * KEEP_PART >= slab->capacity;
-    return has_many && cache_is_used(arena, slab->class);
+    return slab->claimed_for >= KEEP_BLOCKS && cache_is_used(arena, slab->class);
 }
 
 static void settle_claimed(struct arena *arena, struct slab *slab, struct leaving *leaving) {
