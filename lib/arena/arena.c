@@ -276,16 +276,16 @@ static noinline void set_aside_and_cache(struct arena *arena, unsigned class, st
     tidy(arena, thread.room[class].quota);
 }
 
+/* The registry says the class, so that what is cached touches no descriptor. */
 noinline void arena_free_uncached(struct block *block, struct entry entry) {
-    struct slab *slab = entry_slab(entry);
-    unsigned class = slab->class;
+    unsigned class = atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed);
     if (unlikely(cuts_are_due(class)))
         cuts_push(class, block);
     else if (cache_can_be_set_aside(class)) {
         thread.room[class].left++; /* this free has found no room yet */
         set_aside_and_cache(thread.arena, class, block);
-    } else if (unlikely(slab_push(slab, block)))
-        slab_changed(slab);
+    } else if (unlikely(slab_push(entry_slab(entry), block)))
+        slab_changed(entry_slab(entry));
 }
 
 /* The same for an arena without a cache: the late one, or any with guards. */
