@@ -34,6 +34,8 @@
 #define SHARE_MOST       (16ul << 20) /* bytes: that one may own */
 #define SHARE_LEAST      (64ul << 10) /* bytes: that each may, however many there are */
 #define CACHE_SHARE      4u           /* the quotas of its caches are one part in so many of that */
+#define CACHE_LARGE      (1ul << 20)  /* bytes: of a share that is as large they are twice as much, */
+#define CACHE_MOST       (3ul << 20)  /* bytes: up to so much */
 #define CACHE_LEAST      ((uint64_t)CLASSES * SMALL_MAX) /* bytes: first quotas of all classes, at most */
 #define FILL_MOST        4u    /* quotas: a slab's free list up to that is taken whole */
 #define HELD_MOST        8u    /* quotas: blocks that a cache and its spare one hold at most */

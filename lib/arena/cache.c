@@ -171,9 +171,17 @@ void cache_flush_idle(void) {
             flush_if_idle(thread.arena, class);
 }
 
+/* What the quotas may be in all. Where some threads share what there is, each uses as many classes as one
+ * that is alone, so of a share that is neither small nor large they are a larger part. */
+static uint64_t quotas_most(void) {
+    uint64_t share = arenas_share(), part = share / CACHE_SHARE;
+    uint64_t larger = 2 * part < CACHE_MOST ? 2 * part : CACHE_MOST;
+    return share >= CACHE_LARGE && larger > part ? larger : part;
+}
+
 /* Whether the quotas may grow by so many bytes; a few idle classes give up theirs for that. */
 static bool quotas_take(struct arena *arena, unsigned class, uint64_t bytes) {
-    uint64_t most = arenas_share() / CACHE_SHARE;
+    uint64_t most = quotas_most();
     for (unsigned i = 0; i < HAND_STEPS && arena->quotas + bytes > most; i++) {
         arena->hand = arena->hand % (CLASSES - 1) + 1;
         if (arena->hand != class)

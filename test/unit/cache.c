@@ -331,7 +331,10 @@ static uint64_t quotas_counted(void) {
 
 /* What the quotas may be in all: a part of the arena's share, and one first quota of every class. */
 static uint64_t quotas_most(void) {
-    return arenas_share() / CACHE_SHARE + CACHE_LEAST;
+    uint64_t share = arenas_share(), part = share / CACHE_SHARE;
+    if (share >= CACHE_LARGE && part < CACHE_MOST)
+        part = 2 * part < CACHE_MOST ? 2 * part : CACHE_MOST;
+    return part + CACHE_LEAST;
 }
 
 /* Demands all that there is in every class but one. */
