@@ -7,6 +7,7 @@
 #include "../superslab/slab.h"
 
 #define QUARANTINE_BLOCKS 4096u
+#define AHEAD             8u /* a block is fetched when so many others are to be looked at before it */
 
 /* A ring. All of it owner only. */
 struct quarantine {
@@ -44,6 +45,7 @@ struct block *quarantine_next(struct arena *arena, bool all) {
     if (!all && quarantine->bytes <= config.quarantine << 10 && quarantine->count < QUARANTINE_BLOCKS)
         return NULL;
     struct block *block = quarantine->blocks[quarantine->first];
+    __builtin_prefetch(quarantine->blocks[(quarantine->first + AHEAD) % QUARANTINE_BLOCKS], 1);
     quarantine->first = (quarantine->first + 1) % QUARANTINE_BLOCKS;
     quarantine->count--;
     set_bytes(arena, quarantine->bytes - entry_slab(registry_entry(block))->block_size);

@@ -5,6 +5,7 @@
 
 #define LIVE      0xa5u
 #define FREE      0xdbu
+#define LIVE_WORD (UINT64_MAX / 0xff * LIVE)
 #define FREE_WORD (UINT64_MAX / 0xff * FREE)
 #define NEW_WORD  (FREE_WORD + 1) /* at the end of a block that has never been handed out */
 
@@ -19,7 +20,7 @@ static uint64_t *trailer_of(const void *block, size_t block_size) {
  * one byte that is written too far is seen, be it the 0 at the end of a string, whatever the address. */
 static uint64_t hide(const uint64_t *trailer, uint64_t word) {
     uint64_t key = (uintptr_t)trailer * 0x9e3779b97f4a7c15u, inner = 0x00ffffffffffff00u;
-    return ((key ^ word) & inner) | (LIVE * 0x0101010101010101u & ~inner);
+    return ((key ^ word) & inner) | (LIVE_WORD & ~inner);
 }
 
 /* The size four times over, as far as it fits. */
@@ -39,14 +40,20 @@ void filling_begin(void *block, size_t block_size, size_t size) {
     __atomic_store_n(trailer, seal(trailer, size), __ATOMIC_RELAXED);
 }
 
-bool filling_size(const void *block, size_t block_size, size_t *size) {
-    if (!unseal(trailer_of(block, block_size), block_size, size))
-        return false;
-    const unsigned char *bytes = block;
-    for (size_t i = *size; i < block_size - TRAILER; i++)
-        if (bytes[i] != LIVE)
+/* Up to the trailer. */
+static bool is_live_filled(const unsigned char *byte, const uint64_t *end) {
+    for (; (uintptr_t)byte % sizeof *end != 0; byte++)
+        if (*byte != LIVE)
             return false;
-    return true;
+    const uint64_t *word = (const uint64_t *)byte;
+    while (word < end && *word == LIVE_WORD)
+        word++;
+    return word == end;
+}
+
+bool filling_size(const void *block, size_t block_size, size_t *size) {
+    const uint64_t *trailer = trailer_of(block, block_size);
+    return unseal(trailer, block_size, size) && is_live_filled((const unsigned char *)block + *size, trailer);
 }
 
 /* The trailer is written at once, for others look at it; and first, see filling_holds. */

@@ -149,6 +149,7 @@ static struct chain split(struct slab *slab, uint32_t count) {
     }
     check_link(slab, last);
     slab->free = last->next;
+    __builtin_prefetch(last->next, 1); /* the first one of the next call */
     slab_set_used(slab, slab->used + count);
     last->next = NULL;
     return (struct chain){first, last, count};
