@@ -104,8 +104,7 @@ static bool is_to_be_resized(size_t usable, size_t size) {
 
 /* Where it is, or by moving its pages; NULL if neither can be done. */
 static void *resize(void *block, size_t usable, size_t size) {
-    bool must_move = memcheck_runs || (config.guard >= 2 && usable <= SMALL_MAX);
-    void *resized = must_move ? NULL : block;
+    void *resized = memcheck_runs ? NULL : block;
     if (resized != NULL && is_to_be_resized(usable, size)) {
         resized = arena_resize(block, size);
         if (profile_has_begun() && resized != NULL)

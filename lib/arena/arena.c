@@ -569,6 +569,17 @@ cold void arena_compare_alignment(const void *address, size_t alignment, const c
         verdict_damage(call, address, FREED_WITH_ALIGNMENT, site);
 }
 
+/* At guard level 2 a small block stays if it would be of the same class. What is damaged is told of when it is
+ * freed. */
+static void *resize_filled(const struct slab *slab, void *block, size_t size) {
+    size_t before;
+    if (size > SMALL_MAX - TRAILER || size_class(size + TRAILER) != slab->class ||
+        !filling_size(block, slab->block_size, &before))
+        return NULL;
+    filling_begin(block, slab->block_size, size);
+    return block;
+}
+
 void *arena_resize(void *address, size_t size) {
     struct slab *slab = registry_find(address);
     if (slab == NULL) /* a sample, or a profiled block */
@@ -576,6 +587,8 @@ void *arena_resize(void *address, size_t size) {
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     int error = errno;
     void *resized = NULL;
+    if (unlikely(config.guard >= 2) && is_small(owner))
+        return resize_filled(slab, address, size);
     if (unlikely(config.guard >= 2) && !is_mapped_whole(slab, owner, "realloc", address, NULL))
         return NULL;
     size_t length = unlikely(config.guard >= 2) ? size + LARGE_TRAILER : size;

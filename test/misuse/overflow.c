@@ -75,6 +75,23 @@ static void overflow_grown(size_t size, size_t amount) {
     carry_on(size);
 }
 
+/* It stays where it is. */
+static void overflow_grown_a_little(size_t size, size_t amount) {
+    char *block = realloc(make(size), size + 2);
+    REQUIRE(block != NULL);
+    memset(note(block), 'A', size + 2 + amount);
+    release(block);
+    carry_on(size);
+}
+
+static void overflow_and_grow_a_little(size_t size, size_t amount) {
+    char *block = note(make(size));
+    memset(block, 'A', size + amount);
+    block = realloc(opaque_pointer(block), size + 2);
+    release(block);
+    carry_on(size);
+}
+
 static void overflow_zeroed(size_t size, size_t amount) {
     char *block = opaque_pointer(calloc(size, 1));
     REQUIRE(block != NULL);
@@ -200,6 +217,14 @@ static const struct bug bugs[] = {
      overflow_shrunk_in_place, 40 * KIB, 1, "unseen unseen beyond-run"},
     {"overflow-grown", "writes 1 byte behind a block that realloc grew, and grows it again", overflow_grown,
      SMALL, 1, "unseen unseen beyond"},
+    {"overflow-grown-little-small", "writes 1 byte behind a block that realloc grew by 2",
+     overflow_grown_a_little, 35, 1, "unseen unseen beyond"},
+    {"overflow-grown-little-medium", "writes 1 byte behind a block that realloc grew by 2",
+     overflow_grown_a_little, MEDIUM, 1, "unseen unseen beyond"},
+    {"overflow-before-growth-small", "writes 1 byte behind a block and grows it by 2",
+     overflow_and_grow_a_little, 35, 1, "unseen unseen beyond"},
+    {"overflow-before-growth-medium", "writes 1 byte behind a block and grows it by 2",
+     overflow_and_grow_a_little, MEDIUM, 1, "unseen unseen beyond"},
     {"overflow-zeroed", "writes 1 byte behind a block of calloc", overflow_zeroed, SMALL, 1,
      "unseen unseen beyond"},
     {"overflow-aligned", "writes 1 byte behind a block of posix_memalign", overflow_aligned, 100, 1,
