@@ -270,6 +270,7 @@ struct runs {
     struct run_list lists[RUN_LENGTHS]; /* by length in units */
     int32_t until_tidy;                 /* runs that are taken until the thread tidies */
     uint64_t quotas;                    /* bytes: the sum of the quotas */
+    _Atomic uint64_t held;              /* counter: bytes of runs in the quarantine */
 };
 
 /* What an arena has by class, and slow paths alone touch. Owner only. */

@@ -300,17 +300,6 @@ static bool is_small(const struct arena *owner) {
     return owner == OWNER_NONE || owner > OWNER_HUGE;
 }
 
-/* The thread keeps the run, or it goes back. */
-static bool free_large(struct slab *slab) {
-    if (!large_end(slab))
-        return false;
-    if (thread.arena == &empty_arena || !runs_keep(slab)) {
-        large_release(slab);
-        purge_tick();
-    }
-    return true;
-}
-
 /* At guard level 2: whether nothing is written beyond a large or huge block. What is damaged is left alone.
  */
 static bool is_mapped_whole(struct slab *slab, const struct arena *owner, const char *call,
@@ -322,22 +311,6 @@ static bool is_mapped_whole(struct slab *slab, const struct arena *owner, const 
         return true;
     verdict_damage(call, address, WRITTEN_BEYOND, site);
     return false;
-}
-
-/* false if address is not that of a large or huge block. */
-static bool free_mapped(struct slab *slab, const struct arena *owner, void *address, const void *site) {
-    int error = errno;
-    bool given = false;
-    if (unlikely(config.guard >= 2) && !is_mapped_whole(slab, owner, "free", address, site))
-        return true;
-    if (owner == OWNER_LARGE && large_start(slab) == address)
-        given = free_large(slab);
-    else if (owner == OWNER_HUGE && huge_of(slab)->base == address && huge_give(huge_of(slab))) {
-        purge_tick();
-        given = true;
-    }
-    errno = error;
-    return given;
 }
 
 static void make_room_and_add(struct arena *arena, unsigned class, void *block) {
@@ -370,10 +343,20 @@ static void free_small(struct slab *slab, struct block *block) {
     arena_leave(arena);
 }
 
+static void release_run(struct slab *slab) {
+    if (!filling_is_whole_large(large_start(slab), large_size(slab)))
+        verdict_damage("free", large_start(slab), WRITTEN_AFTER_FREE, NULL);
+    large_release(slab);
+}
+
 /* Blocks whose time in the quarantine is over, or all. */
 static void release_some(struct arena *arena, bool all) {
     for (struct block *block; (block = quarantine_next(arena, all)) != NULL;) {
         struct slab *slab = entry_slab(registry_entry(block));
+        if (quarantine_is_run(slab)) {
+            release_run(slab);
+            continue;
+        }
         if (block->next != NULL || block->mark != block_mark(registry_entry(block), block) ||
             !filling_is_whole(block, slab->block_size)) {
             verdict_damage("free", block, WRITTEN_AFTER_FREE, NULL);
@@ -408,11 +391,52 @@ static void free_filled(struct slab *slab, struct block *block, const void *site
     filling_end(block, slab->block_size);
     *block = (struct block){NULL, block_mark(registry_entry(block), block)};
     struct arena *arena = arena_enter_to_free();
-    if (arena == &late_arena || !quarantine_add(arena, block, slab->block_size))
+    if (arena == &late_arena || !quarantine_add(arena, slab, block))
         give(arena, slab, block);
     else
         release_some(arena, false);
     arena_leave(arena);
+}
+
+/* At guard level 2. false if the run is longer than the quarantine. */
+static bool hold_run(struct slab *slab) {
+    struct arena *arena = arena_enter_to_free();
+    bool is_held = arena != &late_arena && quarantine_add(arena, slab, (struct block *)large_start(slab));
+    if (is_held) {
+        filling_end_large(large_start(slab), large_size(slab));
+        release_some(arena, false);
+    }
+    arena_leave(arena);
+    return is_held;
+}
+
+/* The thread keeps the run, or it goes back. */
+static bool free_large(struct slab *slab) {
+    if (!large_end(slab))
+        return false;
+    if (config.guard >= 2 && hold_run(slab))
+        return true;
+    if (thread.arena == &empty_arena || !runs_keep(slab)) {
+        large_release(slab);
+        purge_tick();
+    }
+    return true;
+}
+
+/* false if address is not that of a large or huge block. */
+static bool free_mapped(struct slab *slab, const struct arena *owner, void *address, const void *site) {
+    int error = errno;
+    bool given = false;
+    if (unlikely(config.guard >= 2) && !is_mapped_whole(slab, owner, "free", address, site))
+        return true;
+    if (owner == OWNER_LARGE && large_start(slab) == address)
+        given = free_large(slab);
+    else if (owner == OWNER_HUGE && huge_of(slab)->base == address && huge_give(huge_of(slab))) {
+        purge_tick();
+        given = true;
+    }
+    errno = error;
+    return given;
 }
 
 /* false if address is not that of a live block. What is wrong is said later, without a lock. */
@@ -569,8 +593,8 @@ cold void arena_compare_alignment(const void *address, size_t alignment, const c
         verdict_damage(call, address, FREED_WITH_ALIGNMENT, site);
 }
 
-/* At guard level 2 a small block stays if it would be of the same class. What is damaged is told of when it is
- * freed. */
+/* At guard level 2 a small block stays if it would be of the same class. What is damaged is told of when it
+ * is freed. */
 static void *resize_filled(const struct slab *slab, void *block, size_t size) {
     size_t before;
     if (size > SMALL_MAX - TRAILER || size_class(size + TRAILER) != slab->class ||

@@ -138,7 +138,8 @@ void guard_check(const struct arena *arena) {
         report_invariant("an arena owns the slabs in its lists", &arena->oldest, NULL, arena);
     if (arena == thread.arena)
         check_caches(arena);
-    if (runs_kept(arena) > RUNS_MOST)
+    uint64_t runs_most = config.guard >= 2 ? (config.quarantine << 10) + LARGE_MAX : RUNS_MOST;
+    if (runs_kept(arena) > runs_most)
         report_invariant("an arena keeps few runs", &arena->runs, NULL, arena);
     check_outbox(arena);
 }

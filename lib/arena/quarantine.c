@@ -2,6 +2,7 @@
 #include "quarantine.h"
 
 #include "../config.h"
+#include "../superslab/large.h"
 #include "../superslab/pool.h"
 #include "../superslab/registry.h"
 #include "../superslab/slab.h"
@@ -19,14 +20,21 @@ struct quarantine {
 
 static struct pool pool = {.size = sizeof(struct quarantine)};
 
-/* Its bytes, for others to see as well. */
-static void set_bytes(struct arena *arena, uint64_t bytes) {
-    arena->quarantine->bytes = bytes;
-    atomic_store_explicit(&arena->counters.quarantined, bytes, memory_order_relaxed);
+/* A run is counted as one that the thread keeps, since nobody has it. */
+static size_t length_of(const struct slab *slab) {
+    return quarantine_is_run(slab) ? large_size(slab) : slab->block_size;
 }
 
-bool quarantine_add(struct arena *arena, struct block *block, size_t block_size) {
-    if (config.quarantine == 0)
+static void count(struct arena *arena, const struct slab *slab, size_t bytes) {
+    if (quarantine_is_run(slab))
+        counter_add(&arena->runs.held, bytes);
+    else
+        counter_add(&arena->counters.quarantined, bytes);
+    arena->quarantine->bytes += bytes;
+}
+
+bool quarantine_add(struct arena *arena, const struct slab *slab, struct block *block) {
+    if (config.quarantine == 0 || (quarantine_is_run(slab) && length_of(slab) > config.quarantine << 10))
         return false;
     if (arena->quarantine == NULL)
         arena->quarantine = pool_take(&pool);
@@ -34,7 +42,7 @@ bool quarantine_add(struct arena *arena, struct block *block, size_t block_size)
     if (quarantine == NULL)
         return false;
     quarantine->blocks[(quarantine->first + quarantine->count++) % QUARANTINE_BLOCKS] = block;
-    set_bytes(arena, quarantine->bytes + block_size);
+    count(arena, slab, length_of(slab));
     return true;
 }
 
@@ -48,6 +56,7 @@ struct block *quarantine_next(struct arena *arena, bool all) {
     __builtin_prefetch(quarantine->blocks[(quarantine->first + AHEAD) % QUARANTINE_BLOCKS], 1);
     quarantine->first = (quarantine->first + 1) % QUARANTINE_BLOCKS;
     quarantine->count--;
-    set_bytes(arena, quarantine->bytes - entry_slab(registry_entry(block))->block_size);
+    const struct slab *slab = entry_slab(registry_entry(block));
+    count(arena, slab, -length_of(slab));
     return block;
 }

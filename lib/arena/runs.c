@@ -15,7 +15,7 @@ static uint16_t quota_of(const struct run_list *list) {
 
 /* Of another thread's list both are not of one moment. */
 uint64_t runs_kept(const struct arena *arena) {
-    uint64_t kept = 0;
+    uint64_t kept = atomic_load_explicit(&arena->runs.held, memory_order_relaxed);
     for (unsigned units = 1; units < RUN_LENGTHS; units++) {
         const struct run_list *list = &arena->runs.lists[units];
         uint64_t quota = quota_of(list), room = runs_room(list);

@@ -162,6 +162,14 @@ bool filling_size_large(const void *block, size_t length, size_t *size) {
     return fill == large_fill(block, length, *size);
 }
 
+void filling_end_large(void *block, size_t length) {
+    memset(block, FREE, length);
+}
+
+bool filling_is_whole_large(const void *block, size_t length) {
+    return is_filled(block, (const uint64_t *)((const char *)block + length));
+}
+
 void filling_edge(void *start) {
     *trailer_of(start, 0) = FREE_WORD;
 }

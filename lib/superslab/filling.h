@@ -38,6 +38,10 @@ void filling_mend(void *block, size_t block_size);
 /* Whether a free block is as it was filled, but for its links. */
 bool filling_is_whole(const void *block, size_t block_size);
 
+/* The same of a large block of length bytes. */
+void filling_end_large(void *block, size_t length);
+bool filling_is_whole_large(const void *block, size_t length);
+
 /* What is before the first block of a slab looks like the end of a free one. */
 void filling_edge(void *start);
 

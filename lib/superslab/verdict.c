@@ -105,6 +105,8 @@ cold void verdict_damage(const char *call, const void *block, enum damage damage
         slab == NULL ? OWNER_FREE : atomic_load_explicit(&slab->owner, memory_order_relaxed);
     if (owner == OWNER_LARGE || owner == OWNER_HUGE)
         describe_mapped(&misuse, slab, owner);
+    else if (slab != NULL && owner == OWNER_FREE) /* a run in a quarantine */
+        describe_mapped(&misuse, slab, OWNER_LARGE);
     else if (slab != NULL) { /* not a sample */
         misuse.slab = slab;
         misuse.block = block;
