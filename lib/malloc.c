@@ -30,7 +30,7 @@ __attribute__((used)) static const char *const start_link = &start_is_linked;
 
 /* An allocation that is a sample, or NULL. What takes samples is asked only once there is something that
  * does. */
-static cold void *take_sample(size_t size, size_t alignment, bool *zero, void *const *frame) {
+static noinline void *take_sample(size_t size, size_t alignment, bool *zero, void *const *frame) {
     void *block = config.sample == 0 ? NULL : sample_take(size, alignment, frame);
     if (block == NULL && profile_has_begun())
         block = profile_take(size, alignment, zero, frame);

@@ -291,6 +291,19 @@ size_t os_write(int file, const char *text, size_t length) {
     return written > 0 ? (size_t)written : 0;
 }
 
+static void set_lock(int file, int kind) {
+    struct flock lock = {.l_type = (short)kind, .l_whence = SEEK_SET};
+    (void)syscall(SYS_fcntl, file, F_SETLKW, &lock);
+}
+
+void os_lock_file(int file) {
+    set_lock(file, F_WRLCK);
+}
+
+void os_unlock_file(int file) {
+    set_lock(file, F_UNLCK);
+}
+
 #define HIGH_FILE 1000 /* where a program does not expect one */
 #define DIGITS    10   /* of a descriptor, at most */
 

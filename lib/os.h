@@ -105,6 +105,10 @@ void os_close_file(int file);
 /* Writes to a file; returns how many bytes, 0: none, and errno says why. */
 size_t os_write(int file, const char *text, size_t length);
 
+/* Waits until no other process has the file locked, and locks it; without effect where it is none. */
+void os_lock_file(int file);
+void os_unlock_file(int file);
+
 /* Memory that other processes can read and write while they have its file. */
 struct shared {
     void *address;

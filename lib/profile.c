@@ -85,6 +85,8 @@ static cold void profile_large(void *block, size_t size, double interval, void *
 
 /* A block of a class, with what the cache of the class is to be afterwards. */
 static void *take_of_class(unsigned class, size_t size, void *const *frame) {
+    if (has_caches() && thread.cache[class] == NULL && !thread.is_profiling && cuts_pass_malloc(class))
+        return NULL;
     if (thread.is_profiling) { /* the unwinder has called */
         if (has_caches())
             cuts_pass(class);
@@ -111,7 +113,7 @@ static void *take_mapped(size_t size, size_t alignment, bool *zero, void *const 
     return block;
 }
 
-cold void *profile_take(size_t size, size_t alignment, bool *zero, void *const *frame) {
+void *profile_take(size_t size, size_t alignment, bool *zero, void *const *frame) {
     if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX - size)
         return NULL;
     int error = errno;
@@ -166,9 +168,13 @@ void profile_start(void) {
     errno = error;
 }
 
+/* Processes that have inherited the descriptor write one after the other. */
 void profile_finish(void) {
-    int error = errno;
-    if (config.profile_fd != 0)
-        (void)fh_profile_dump((int)config.profile_fd);
+    int error = errno, file = (int)config.profile_fd;
+    if (file != 0) {
+        os_lock_file(file);
+        (void)fh_profile_dump(file);
+        os_unlock_file(file);
+    }
     errno = error;
 }

@@ -40,7 +40,7 @@ void cache_fill(unsigned class, struct chain chain) {
     set_cached(class, chain.count);
     room_renew(class);
     thread.arena->stock->held[class] = chain.count + (uint32_t)thread.room[class].quota;
-    if (profile_has_begun())
+    if (profile_has_begun() && !cuts_pass_list(class, chain.count))
         cuts_fill(class, chain.count);
 }
 
@@ -116,6 +116,7 @@ static void set_quota(struct arena *arena, unsigned class, uint32_t quota) {
 void cache_send_home(unsigned class, struct block *block) {
     block->next = NULL;
     flush_blocks(thread.arena, class, block);
+    slabs_receive(thread.arena); /* the outbox may have been pushed */
 }
 
 static void flush_class(struct arena *arena, unsigned class) {
@@ -269,7 +270,7 @@ void cache_set_aside(unsigned class) {
     thread.own->stock->spare[class] = cache_first(class);
     thread.cache[class] = NULL;
     room_renew(class);
-    if (profile_has_begun())
+    if (profile_has_begun() && !cuts_pass_list(class, 0))
         cuts_set_aside(class);
     set_cached(class, arena->stock->held[class]);
     arena->stock->held[class] += quota;

@@ -4,7 +4,6 @@
 #include "../profile/chance.h"
 #include "../profile/profiled.h"
 #include "../superslab/metadata.h"
-#include "../superslab/size_class.h"
 #include "cache.h"
 
 struct cuts *cuts_own(void) {

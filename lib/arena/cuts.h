@@ -24,6 +24,7 @@
 #define FREEHOLD_CUTS_H
 
 #include "../profile/countdown.h"
+#include "../superslab/size_class.h"
 #include "../thread.h"
 
 /* Owner only. */
@@ -71,6 +72,27 @@ double cuts_malloc_mapped(size_t size);
 
 /* How many runs may be popped before the next one that may be a sample, and most at most. */
 uint32_t cuts_runs(uint32_t most);
+
+/* Whether the thread's next malloc of a class, whose cache is empty, is just no sample. If not, it has to be
+ * found out. */
+static inline bool cuts_pass_malloc(unsigned class) {
+    struct cuts *cuts = thread.arena->cuts;
+    if (cuts == NULL || cuts->of_cache[class] != NULL || cuts->of_spare[class] != NULL)
+        return false;
+    return thread.own->stock->spare[class] != NULL ||
+           countdown_pass(&cuts->countdown, size_class_bytes(class));
+}
+
+/* Whether nothing is to be done for a list of count blocks that has come into the cache, or has been set
+ * aside, and for the frees for which there is room. */
+static inline bool cuts_pass_list(unsigned class, uint32_t count) {
+    struct cuts *cuts = thread.own->cuts;
+    if (unlikely(cuts == NULL || cuts->of_cache[class] != NULL))
+        return false;
+    cuts->withheld[class] = 0;
+    return countdown_pass(&cuts->countdown,
+                          size_class_bytes(class) * (count + (uint32_t)thread.room[class].left));
+}
 
 /* Makes a cache and its spare one whole: they are about to be emptied. */
 void cuts_join(unsigned class);

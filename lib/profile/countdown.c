@@ -5,13 +5,14 @@
 #include "../tuning.h"
 #include "chance.h"
 
-#define NEVER 1e300
+#define NEVER (INT64_MAX / 2)
 
 _Atomic uint64_t profile_interval;
 _Atomic bool profile_began;
 
 static void draw(struct countdown *countdown) {
-    countdown->until = countdown->wanted == 0 ? NEVER : chance_draw(&countdown->seed) * countdown->interval;
+    double until = chance_draw(&countdown->seed) * countdown->interval;
+    countdown->until = countdown->wanted == 0 || until >= (double)NEVER ? NEVER : (int64_t)until;
 }
 
 void countdown_follow(struct countdown *countdown) {
@@ -27,15 +28,15 @@ void countdown_follow(struct countdown *countdown) {
 }
 
 uint32_t countdown_try(struct countdown *countdown, size_t size, uint32_t count, double *interval) {
-    double bytes = (double)size * count;
+    int64_t bytes = (int64_t)(size * count);
     if (countdown->until >= bytes) {
         countdown->until -= bytes;
         return count;
     }
-    uint32_t number = (uint32_t)(countdown->until / (double)size);
+    uint32_t number = (uint32_t)((size_t)countdown->until / size);
     *interval = countdown->interval;
     draw(countdown);
-    return number < count ? number : count - 1;
+    return number;
 }
 
 /* The pace is looked at every few samples, which is often enough for what they may cost until then. */

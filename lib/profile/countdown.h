@@ -24,7 +24,7 @@ static inline bool profile_has_begun(void) {
 
 /* Of one thread, or under a lock. */
 struct countdown {
-    double until;    /* bytes to the next point */
+    int64_t until;   /* whole bytes to the next point */
     double interval; /* of the process that has this point */
     uint64_t wanted; /* what profile_interval was when it was looked at last */
     uint64_t seed;
@@ -32,6 +32,15 @@ struct countdown {
     uint64_t cost;  /* what samples have cost since then, and */
     uint32_t count; /* how many there were */
 };
+
+/* Whether so many bytes can be passed over at once: no point is on them. If not, nothing has been done. */
+static inline bool countdown_pass(struct countdown *countdown, size_t bytes) {
+    bool follows = atomic_load_explicit(&profile_interval, memory_order_relaxed) == countdown->wanted;
+    if (__builtin_expect(!follows || countdown->until < (int64_t)bytes, 0))
+        return false;
+    countdown->until -= (int64_t)bytes;
+    return true;
+}
 
 /* Follows profile_interval. */
 void countdown_follow(struct countdown *countdown);

@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include "arena/arena.h"
+#include "arena/cuts.h"
 #include "config.h"
 #include "crowd.h"
 #include "freehold.h"
+#include "profile/places.h"
 #include "random.h"
 #include "remote/queue.h"
 #include "require.h"
@@ -229,8 +231,8 @@ static void count_live(struct scene *scene) {
         if (scene->items[i].block == NULL)
             continue;
         const struct slab *slab = registry_find(scene->items[i].block);
-        require(slab != NULL);
-        if (is_small(atomic_load(&slab->owner)))
+        require(slab != NULL || places_have(scene->items[i].block));
+        if (slab != NULL && is_small(atomic_load(&slab->owner)))
             tally_of(scene, slab)->live++;
     }
 }
@@ -238,6 +240,22 @@ static void count_live(struct scene *scene) {
 static void count_cache(struct scene *scene, const struct block *block) {
     for (; block != NULL; block = block->next)
         tally_of(scene, registry_find(block))->cached++;
+}
+
+static void count_cuts(struct scene *scene, const struct cut *cut) {
+    for (; cut != NULL; cut = cut->below)
+        count_cache(scene, cut->block);
+}
+
+/* Of the lists of which a cache and its spare one are. */
+static void count_class(struct scene *scene, const struct thread *locals, unsigned class) {
+    const struct cuts *cuts = locals->own->cuts;
+    if (cuts == NULL || !cuts->spare_is_cut[class])
+        count_cache(scene, locals->own->stock->spare[class]);
+    if (cuts == NULL)
+        return;
+    count_cuts(scene, cuts->of_cache[class]);
+    count_cuts(scene, cuts->of_spare[class]);
 }
 
 static void count_outbox(struct scene *scene, const struct arena *arena) {
@@ -251,7 +269,7 @@ static void count_thread(struct scene *scene, const struct thread *locals) {
     if (locals->own == NULL)
         return;
     for (unsigned class = 1; class < CLASSES; class ++)
-        count_cache(scene, locals->own->stock->spare[class]);
+        count_class(scene, locals, class);
     count_outbox(scene, locals->own);
 }
 
