@@ -22,6 +22,7 @@ extern "C" {
 #define FH_LIVE_NAME    "freehold-live"
 #define FH_LIVE_MAGIC   "FREEHOLD" /* without the 0 at its end */
 #define FH_LIVE_VERSION 1u
+#define FH_PROFILE_NAME "freehold-profile"
 
 /* What a unit of 64 KiB is. FH_UNIT_FIRST is added for the first unit of each slab and run. */
 enum fh_unit_kind {
@@ -110,6 +111,14 @@ struct fh_live {
     struct fh_live_table regions;          /* struct fh_live_region */
     struct fh_live_table huge;             /* struct fh_live_huge */
     struct fh_live_table superslabs;       /* struct fh_live_superslab */
+    /* As above, of the heap profile. The housekeeper does it: without one, nobody does. */
+    uint32_t profile_wanted; /* add 1: one sample in profile_kib KiB from now on, or none if that is 0 */
+    uint32_t profile_kib;
+    uint32_t profile_done; /* what profile_wanted was when that was done last */
+    uint32_t dump_wanted;  /* add 1: the profile is written to a memfd of the name FH_PROFILE_NAME, which
+                              /proc/PID/task/THREAD/fd has until the next one is asked for */
+    uint32_t dump_done;    /* what dump_wanted was when that was done last */
+    uint32_t dump_error;   /* errno of that, or 0 */
 };
 
 #ifdef __cplusplus

@@ -7,6 +7,7 @@
 #include "account/account.h"
 #include "config.h"
 #include "freehold.h"
+#include "orders.h"
 #include "os.h"
 #include "report.h"
 #include "superslab/call.h"
@@ -239,6 +240,8 @@ static void step(bool is_housekeeper, const struct slice *slice) {
     if (page() == NULL || !is_own() || is_housekeeper != housekeeper_works())
         return;
     obey(now);
+    if (is_housekeeper)
+        orders_obey(page());
     if (live.is_under_way || now >= live.due_at)
         walk(slice);
 }

@@ -372,6 +372,10 @@ void os_unshare(const struct shared *shared) {
         syscall(SYS_close, shared->file);
 }
 
+int os_make_file(const char *name) {
+    return (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC);
+}
+
 void os_name_thread(const char *name) {
     if (!atomic_load_explicit(&has_sandbox, memory_order_relaxed))
         (void)syscall(SYS_prctl, PR_SET_NAME, name, 0, 0, 0);

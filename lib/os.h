@@ -127,6 +127,9 @@ void os_unshare(const struct shared *shared);
 bool os_has_shared(const struct shared *shared);
 bool os_shows_shared(const struct shared *shared);
 
+/* An empty file of no folder, under a name in /proc; -1 with errno if it is not to be had. */
+int os_make_file(const char *name);
+
 /* Sleeps. */
 void os_pause(uint64_t milliseconds);
 

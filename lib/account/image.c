@@ -77,10 +77,12 @@ void *image_add(struct fh_live *image, enum image_table table) {
 void image_copy(struct fh_live *to, const struct fh_live *from) {
     static_assert(offsetof(struct fh_live, wanted) > offsetof(struct fh_live, written_ns), "copied in parts");
     static_assert(offsetof(struct fh_live, page_bytes) > offsetof(struct fh_live, purge_done), "likewise");
+    static_assert(offsetof(struct fh_live, profile_wanted) > offsetof(struct fh_live, superslabs),
+                  "likewise");
     const size_t second = offsetof(struct fh_live, page_bytes);
     memcpy(&to->written_ns, &from->written_ns,
            offsetof(struct fh_live, wanted) - offsetof(struct fh_live, written_ns));
-    memcpy(&to->page_bytes, &from->page_bytes, sizeof *to - second);
+    memcpy(&to->page_bytes, &from->page_bytes, offsetof(struct fh_live, profile_wanted) - second);
     for (unsigned i = 0; i < TABLES; i++) {
         const struct fh_live_table *table = table_of(from, i);
         if (table->count != 0)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Live pages made up by the tests, and a process that has one: it answers readers as the library would."""
 import contextlib
+import errno
 import json
 import os
 import struct
@@ -109,6 +110,7 @@ class Writer:
         self.is_ready = threading.Event()
         self.descriptor = os.memfd_create("freehold-live")
         self.content = content
+        self.flags = flags
         self.at = page.HEADER.offset
         os.ftruncate(self.descriptor, len(content))
         os.pwrite(self.descriptor, content, 0)
@@ -131,11 +133,22 @@ class Writer:
             self.put("Q", "sequence", sequence | 1)
             if content:
                 self.content = content
-            start = self.at("unit_bytes")
             os.ftruncate(self.descriptor, len(self.content))
-            os.pwrite(self.descriptor, self.content[start:], start)
+            for start, end in ((self.at("unit_bytes"), self.at("profile_wanted")), (page.HEADER.size, len(self.content))):
+                os.pwrite(self.descriptor, self.content[start:end], start)
             self.put("Q", "written_ns", time.monotonic_ns())
             self.put("Q", "sequence", (sequence | 1) + 1)
+
+    def write_dump(self):
+        """What is in the file, with the number of this process."""
+        path = next((flag.removeprefix("--dump=") for flag in self.flags if flag.startswith("--dump=")), None)
+        if path is None:
+            return errno.ENOMEM
+        with open(path, encoding="utf-8") as file:
+            content = file.read().replace("process 4711 ", f"process {os.getpid()} ")
+        self.dump = os.memfd_create("freehold-profile")
+        os.write(self.dump, content.encode())
+        return 0
 
     def keep_house(self, seen, is_named):
         if is_named:
@@ -148,6 +161,11 @@ class Writer:
             if self.get("I", "purge_done") != wanted:
                 self.put("I", "purge_done", wanted)
                 self.write()
+            if self.get("I", "dump_done") != self.get("I", "dump_wanted"):
+                self.put("I", "dump_error", self.write_dump())
+                self.put("I", "dump_done", self.get("I", "dump_wanted"))
+            if self.get("I", "profile_done") != self.get("I", "profile_wanted"):
+                self.put("I", "profile_done", self.get("I", "profile_wanted"))
             if self.get("I", "wanted") != seen:
                 seen = self.get("I", "wanted")
                 self.write()

@@ -57,7 +57,8 @@ class Dump:
         self.sites, self.maps = [], []
 
     def total(self, view):
-        return sum((getattr(site, view) for site in self.sites), Estimate())
+        """Bytes."""
+        return sum(getattr(site, view).bytes for site in self.sites)
 
     def sort(self):
         self.maps.sort()

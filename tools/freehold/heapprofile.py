@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`profile`: who allocated what lives, by samples."""
 import json
+import re
 import sys
 
 import amount
@@ -8,6 +9,7 @@ import colour
 import dump
 import pprof
 import process
+import request
 import sites
 import symbols
 import table
@@ -16,14 +18,18 @@ from failure import BAD_INPUT, USAGE, Failure
 DESCRIPTION = """Reads a heap profile: which functions allocated what lives, or with --all everything that was allocated. Figures
 are estimates from samples; what stands behind \u00b1 is the standard error: two cases in three are within it, 95 in 100
 within twice as much."""
-EPILOG = """examples: freehold profile heap.profile; freehold profile --diff before after; freehold profile --folded
+EPILOG = """examples: freehold profile 4711; freehold profile --diff before after; freehold profile --folded
 heap.profile | freehold flame >heap.svg; freehold profile --pprof heap.pb.gz heap.profile && pprof -top heap.pb.gz"""
 STACK_MOST = 12
 NAME_MOST = 100
 
 
 def arguments(parser):
-    parser.add_argument("source", metavar="DUMP", help="a file that the library wrote")
+    parser.add_argument("source", metavar="DUMP", help="a file that the library wrote, or the PID of a process with a live "
+                                                       "page, which is asked")
+    parser.add_argument("--set", metavar="INTERVAL", help="have process PID sample a block in so many bytes from now on, "
+                                                          "such as 512K; 0 ends it")
+    parser.add_argument("--save", metavar="FILE", help="keep the dump of process PID")
     parser.add_argument("--diff", metavar="OLD", help="what grew since this earlier dump")
     parser.add_argument("--all", action="store_true", help="all that was allocated, not only what lives")
     parser.add_argument("--top", type=int, default=10, metavar="N", help="how many functions and sites; 10")
@@ -39,7 +45,7 @@ def arguments(parser):
 def largest(found):
     """Of dumps of several processes, the last one of that which has most."""
     latest = {each.process_id: each for each in found}
-    return max(latest.values(), key=lambda each: each.total("live").bytes)
+    return max(latest.values(), key=lambda each: each.total("live"))
 
 
 def choose(found, who, wanted):
@@ -61,10 +67,10 @@ def choose(found, who, wanted):
 class Profile:
     """What is shown: the rows of a dump, or their growth since an earlier one."""
 
-    def __init__(self, now, before=None, names=True, lines=True):
+    def __init__(self, now, before=None, names=True, lines=True, root=""):
         self.dump = now
         self.before = before
-        self.symbols = symbols.Symbols(with_names=names, with_lines=lines)
+        self.symbols = symbols.Symbols(root, names, lines)
         self.symbols.learn(now)
         self.rows = sites.rows(now, self.symbols)
         if before:
@@ -167,7 +173,7 @@ def lines(profile, view, most):
     if not sites.largest(profile.rows, view):
         was_on = profile.dump.running_ms or profile.dump.interval
         yield "  nothing has changed" if profile.before else "  nothing was sampled" + (
-            "" if was_on else ": the profile was never on")
+            "" if was_on else ": the profile was never on; see --set")
         return
     for heading, found in (("Functions", function_lines), ("Sites", site_lines)):
         yield ""
@@ -175,15 +181,49 @@ def lines(profile, view, most):
         yield from found(profile, view, most)
 
 
+def ask(pid, path):
+    """The dump of a process that runs; PATH is where it is to be kept, if anywhere."""
+    text = request.take(pid)
+    if path:
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    return dump.parse(text.splitlines(), f"process {pid}")[-1]
+
+
 def get(given):
-    now = choose(dump.read(given.source), given.source, given.process)
+    root = ""
+    if is_process(given.source):
+        now = ask(int(given.source), given.save)
+        root = f"/proc/{given.source}/root"  # its files, if it is in a container
+    else:
+        now = choose(dump.read(given.source), given.source, given.process)
     before = choose(dump.read(given.diff), given.diff, given.process) if given.diff else None
-    return Profile(now, before, names=not given.no_symbols, lines=not (given.no_lines or given.no_symbols))
+    return Profile(now, before, not given.no_symbols, not (given.no_lines or given.no_symbols), root)
+
+
+def is_process(source):
+    return re.fullmatch(r"\d+", source) is not None
+
+
+def switch(given):
+    kibibytes = request.switch(int(given.source), given.set)
+    if given.json:
+        print(json.dumps({"schema": "freehold-profile-set-1", "process_id": int(given.source),
+                          "interval_bytes": kibibytes << 10}))
+    else:
+        print(f"process {given.source}: " + (f"one sample in {amount.text(kibibytes << 10)}" if kibibytes else
+                                              "no more samples; what was sampled is known until it is freed"))
+    return 0
 
 
 def main(given):
     if given.top < 1:
         raise Failure("--top: 1 at least", USAGE)
+    for name in ("set", "save"):
+        if getattr(given, name) and not is_process(given.source):
+            raise Failure(f"--{name}: a PID is wanted, not '{given.source}'", USAGE)
+    if given.set:
+        return switch(given)
     profile = get(given)
     view = "all" if given.all else "live"
     if given.pprof:

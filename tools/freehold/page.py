@@ -14,6 +14,7 @@ MAGIC = b"FREEHOLD"
 VERSION = 1
 PATIENCE_SECONDS = 2.0  # for a page that is being written, or not written yet
 ASK_SECONDS = 3.0       # for one that is to be written anew
+ORDER_SECONDS = 10.0    # for what the process is to do first
 CODES = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
 
 
@@ -42,7 +43,8 @@ TABLE = Layout("u64 offset; u32 record count; u64 total")
 HEADER = Layout("8s magic; u32 version header; u64 length sequence written_ns took_ns period_ms; "
                 "u32 process_id has_housekeeper wanted purge_wanted purge_done page_bytes; "
                 "u64 unit_bytes granule_bytes decay_ms limit_bytes guard; "
-                + "; ".join(f"{TABLE.size}s {name}" for name in TABLES))
+                + "; ".join(f"{TABLE.size}s {name}" for name in TABLES)
+                + "; u32 profile_wanted profile_kib profile_done dump_wanted dump_done dump_error")
 COUNTERS = Layout("u64 refills remote_frees pushes posts drains claims adoptions orphans slabs_taken slabs_freed "
                   "arenas_made arenas_started superslabs_made retirements unmappings grace_periods limbo_bytes "
                   "purged_bytes superslab_bytes huge_bytes kept_bytes large_bytes used_bytes calls_denied")
@@ -195,20 +197,35 @@ class Page:
             view = self.read(names=names)
         return view
 
-    def purge(self, patience=ASK_SECONDS):
-        """Asks the process to give back all that is free. Returns whether it says that it has."""
-        value = self.bump("purge_wanted")
-        if value is None:
-            raise Failure(f"{self.who}: the page may not be written, so nothing can be asked for", NO_PERMISSION)
+    def wait_for(self, name, value, patience):
+        """Whether the process says in time that it has done what it was asked for."""
         deadline = time.monotonic() + patience
-        while (self.header()["purge_done"] - value) % (1 << 32) >= 1 << 31:
+        while (self.header()[name] - value) % (1 << 32) >= 1 << 31:
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.02)
         return True
 
+    def order(self, what, patience=ORDER_SECONDS, **words):
+        """Sets WORDS, and asks for WHAT, which is to be done when this returns."""
+        if self.header()["header"] < HEADER.size:
+            raise Failure(f"{self.who}: its library is older than this command, and has no heap profile", NO_PAGE)
+        if not self.may_ask:
+            raise Failure(f"{self.who}: the page may not be written, so nothing can be asked for", NO_PERMISSION)
+        for name, value in words.items():
+            os.pwrite(self.descriptor, struct.pack("<I", value), HEADER.offset(name))
+        if not self.wait_for(f"{what}_done", self.bump(f"{what}_wanted"), patience):
+            raise Failure(f"{self.who}: no answer: it has no housekeeper, as it never made a thread, or is stopped")
 
-def descriptors(pid):
+    def purge(self, patience=ASK_SECONDS):
+        """Asks the process to give back all that is free. Returns whether it says that it has."""
+        value = self.bump("purge_wanted")
+        if value is None:
+            raise Failure(f"{self.who}: the page may not be written, so nothing can be asked for", NO_PERMISSION)
+        return self.wait_for("purge_done", value, patience)
+
+
+def descriptors(pid, called=NAME):
     """The paths of what may be its page in /proc. Of a process whose main thread has ended only those of the others."""
     folders = [f"/proc/{pid}/fd"]
     with contextlib.suppress(OSError):
@@ -223,7 +240,7 @@ def descriptors(pid):
         found = []
         for name in names:
             with contextlib.suppress(OSError):
-                if os.readlink(f"{folder}/{name}") == NAME:
+                if os.readlink(f"{folder}/{name}") == called:
                     found.append(f"{folder}/{name}")
         if found:
             return found

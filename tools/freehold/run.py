@@ -33,7 +33,7 @@ def arguments(parser):
                         help="FREEHOLD_LIVE: a page that stat, top, map, doctor and export read")
     parser.add_argument("--stats", action="store_true", help="FREEHOLD_STATS: the library prints its counters at the end")
     parser.add_argument("--profile", nargs="?", const=remains.USUAL, metavar="INTERVAL",
-                        help="a heap profile by one sample in INTERVAL bytes, 512K if it is not given: at the end, what "
+                        help="FREEHOLD_PROFILE: a sample in INTERVAL bytes, 512K if it is not given; at the end, what "
                              "lives and who allocated it")
     parser.add_argument("--profile-out", metavar="FILE", help="keep the profile in FILE, for `freehold profile`")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER",

@@ -63,8 +63,12 @@ def growth(old_rows, new_rows, same_process):
     return found
 
 
+def sum_of(estimates):
+    return Estimate(*map(sum, zip(*estimates))) if estimates else Estimate()
+
+
 def total(found, view):
-    return sum((getattr(row, view) for row in found), Estimate())
+    return sum_of([getattr(row, view) for row in found])
 
 
 def largest(found, view):
@@ -74,19 +78,25 @@ def largest(found, view):
 
 
 def stack(row, symbols):
-    """[(function, file or module)], the innermost first."""
+    """[(frame, point)], the innermost first."""
     return [(frame, point) for point in row.points for frame in symbols.frames(point)]
+
+
+def each_point(found, make):
+    """{point: what MAKE makes of it} of all that rows name, each once."""
+    return {point: make(point) for point in {point for row in found for point in row.points}}
 
 
 def functions(found, view, symbols):
     """Each Function, the one first that allocated most by itself."""
+    keys_of = each_point(found, lambda point: [(frame.function, where(frame, point)) for frame in symbols.frames(point)])
     own, whole = {}, {}
     for row in largest(found, view):
-        keys = [(frame.function, where(frame, point)) for frame, point in stack(row, symbols)] or [(NOWHERE, "")]
+        keys = [key for point in row.points for key in keys_of[point]] or [(NOWHERE, "")]
         for key in dict.fromkeys(keys):
-            whole[key] = whole.get(key, Estimate()) + getattr(row, view)
-        own[keys[0]] = own.get(keys[0], Estimate()) + getattr(row, view)
-    done = [Function(*key, own.get(key, Estimate()), sum_) for key, sum_ in whole.items()]
+            whole.setdefault(key, []).append(getattr(row, view))
+        own.setdefault(keys[0], []).append(getattr(row, view))
+    done = [Function(*key, sum_of(own.get(key, ())), sum_of(parts)) for key, parts in whole.items()]
     return sorted(done, key=lambda function: (-function.own.bytes, -function.whole.bytes))
 
 
@@ -97,10 +107,11 @@ def where(frame, point):
 
 def folded(found, view, symbols, value):
     """Lines for a flame graph, the outermost function first. What shrank is left out."""
+    names_of = each_point(found, lambda point: [process.printable(frame.function.replace(";", ":"))
+                                                for frame in reversed(symbols.frames(point))])
     sums = {}
     for row in found:
-        names = [frame.function for frame, _ in stack(row, symbols)] or [NOWHERE]
-        line = ";".join(process.printable(name.replace(";", ":")) for name in reversed(names))
+        line = ";".join(name for point in reversed(row.points) for name in names_of[point]) or NOWHERE
         sums[line] = sums.get(line, 0) + getattr(getattr(row, view), value)
     return [f"{line} {size}" for line, size in sorted(sums.items()) if size > 0]
 
