@@ -101,7 +101,8 @@
 #define SLICE_LARGE_NS 1000000u      /* nanoseconds: likewise */
 #define EXCESS_LEAST   (4ul << 20)   /* bytes: free and dirty where there is no housekeeper; then */
 #define EXCESS_SHARE   8u            /* one part in so many of what lives, at most */
-#define EXCESS_NS      500000u       /* nanoseconds: what is more goes back for so long at once */
+#define EXCESS_NS      300000u       /* nanoseconds: what is more goes back for so long at once */
+#define EXCESS_REST_NS 30000u        /* nanoseconds between two such slices of one thread */
 #define EXCESS_EXIT    (32ul << 20)  /* bytes: or, when one of the last threads ends, so much at once */
 #define EXCESS_REGRET  (256ul << 10) /* bytes a millisecond that went back and are soon taken again */
 #define EXCESS_MOST    (512ul << 20) /* bytes: by which a load that swings widens the bound, twice */

@@ -290,6 +290,7 @@ struct arena {
     struct slab *won;               /* owner only: slabs claimed or drained, to be settled */
     bool called;           /* owner only: let go of a slab that was posted, so the inbox is to be swept */
     bool is_shrinking;     /* owner only: it frees, and takes no blocks from slabs */
+    bool is_tidying;       /* owner only: it gives much up at once, and then purges what is too much */
     uint64_t emptied;      /* owner only: bytes of slabs that have become empty since it last did */
     struct outbox *outbox; /* owner only: NULL until it is needed */
     uint32_t outbox_count; /* owner only: blocks in it */

@@ -64,6 +64,7 @@ static void shrink(struct arena *arena) {
 static cold void tidy_now(struct arena *arena) {
     uint64_t now = os_clock();
     arena->until_tidy = TIDY_BLOCKS;
+    arena->is_tidying = true;
     if (slabs_shrink(arena))
         shrink(arena);
     if (now - arena->tidied >= config.decay) {
@@ -75,6 +76,7 @@ static cold void tidy_now(struct arena *arena) {
         slabs_exchange(arena);
         slabs_give_up_empty(arena);
     }
+    arena->is_tidying = false;
     purge_tick();
 }
 

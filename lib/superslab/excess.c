@@ -14,6 +14,9 @@
 
 static _Atomic uint64_t spare;    /* atomic; bytes: what the bound is widened by; written under purge_lock */
 static _Atomic uint64_t rests_to; /* atomic; milliseconds: until then the kernel is not asked again */
+static _Atomic uint64_t ended_at; /* atomic; nanoseconds of os_fine_clock: when a slice was over, */
+static _Atomic uint64_t left;     /* atomic; bytes: what was free and dirty then, */
+static _Atomic(struct arena *) ended_by; /* atomic; and whose it was */
 
 /* All of it purge_lock. */
 static struct {
@@ -103,9 +106,20 @@ static void purge_too_much(struct slice slice) {
     errno = error;
 }
 
+bool excess_rests(void) {
+    return atomic_load_explicit(&ended_by, memory_order_relaxed) == thread.own &&
+           idle_bytes() < atomic_load_explicit(&left, memory_order_relaxed) + EXCESS_LEAST &&
+           os_fine_clock() - atomic_load_explicit(&ended_at, memory_order_relaxed) < EXCESS_REST_NS;
+}
+
 noinline void excess_purge(void) {
-    if (is_too_much() && lock_try(&purge_lock))
-        purge_too_much((struct slice){true, false, UINT64_MAX, os_fine_clock() + EXCESS_NS});
+    bool is_tidying = thread.own != NULL && thread.own->is_tidying;
+    if (is_tidying || !is_too_much() || excess_rests() || !lock_try(&purge_lock))
+        return;
+    purge_too_much((struct slice){true, false, UINT64_MAX, os_fine_clock() + EXCESS_NS});
+    atomic_store_explicit(&ended_by, thread.own, memory_order_relaxed);
+    atomic_store_explicit(&left, idle_bytes(), memory_order_relaxed);
+    atomic_store_explicit(&ended_at, os_fine_clock(), memory_order_relaxed);
 }
 
 void excess_exit(void) {

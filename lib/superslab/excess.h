@@ -20,6 +20,10 @@ bool excess_allows(size_t length);
 /* Purges what is too much, for a short time. */
 void excess_purge(void);
 
+/* Whether the thread did that just now, and little has become free since: one call may come here many times.
+ * One that tidies up is not to do it before its end. */
+bool excess_rests(void);
+
 /* One of the last of many threads has ended: what is too much goes back though there is a housekeeper, and
  * whoever is at it is waited for, so that they leave no more than the bound. */
 void excess_exit(void);

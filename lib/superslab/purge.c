@@ -196,7 +196,7 @@ void purge_tick(void) {
     if (thread.own != NULL)
         excess_leave();
     do_also();
-    if (thread.own == NULL || housekeeper_works() || !is_time(os_fine_clock()) ||
+    if (thread.own == NULL || housekeeper_works() || excess_rests() || !is_time(os_fine_clock()) ||
         thread.state == THREAD_FORKING || !lock_try(&purge_lock))
         return;
     int error = errno;

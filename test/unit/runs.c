@@ -7,6 +7,7 @@
 #include "config.h"
 #include "crowd.h"
 #include "layout.h"
+#include "superslab/excess.h"
 #include "superslab/large.h"
 #include "superslab/registry.h"
 #include "superslab/space.h"
@@ -95,6 +96,26 @@ static void none_is_given_up_where_much_is_free(void **state) {
     assert_int_equal(kept(), 25 * UNIT);
     runs_flush();
     config.decay = decay;
+}
+
+/* Else a call that tidies up would purge once for all that it gives up. */
+static void tidying_purges_at_its_end(void **state) {
+    void *blocks[2 * RUNS];
+    (void)state;
+    for (unsigned i = 0; i < 2 * RUNS; i++)
+        blocks[i] = take(LARGE_USUAL)->run.start;
+    fh_purge();
+    uint64_t purged = purged_bytes();
+    thread.own->is_tidying = true;
+    for (unsigned i = 0; i < 2 * RUNS; i++)
+        fh_free(blocks[i]);
+    runs_flush();
+    assert_int_equal(purged_bytes(), purged);
+    assert_int_equal(idle_bytes(), 2 * RUNS * LARGE_USUAL);
+    thread.own->is_tidying = false;
+    excess_leave();
+    assert_true(purged_bytes() > purged);
+    fh_purge();
 }
 
 static void what_a_thread_keeps_is_bounded(void **state) {
@@ -204,7 +225,8 @@ static void what_a_sleeping_thread_keeps_is_known_to_others(void **state) {
 TESTS(cmocka_unit_test(a_freed_run_is_handed_out_again_and_nothing_shared_changes),
       cmocka_unit_test(a_run_of_another_length_is_taken_if_it_wastes_little),
       cmocka_unit_test(a_run_that_is_longer_is_given_up),
-      cmocka_unit_test(none_is_given_up_where_much_is_free), cmocka_unit_test(what_a_thread_keeps_is_bounded),
+      cmocka_unit_test(none_is_given_up_where_much_is_free), cmocka_unit_test(tidying_purges_at_its_end),
+      cmocka_unit_test(what_a_thread_keeps_is_bounded),
       cmocka_unit_test(a_length_takes_the_quotas_that_others_do_not_use),
       cmocka_unit_test(what_one_of_many_keeps_is_its_share), cmocka_unit_test(what_is_not_used_goes_back),
       cmocka_unit_test(what_a_sleeping_thread_keeps_is_known_to_others),
