@@ -157,7 +157,7 @@ static uint32_t inherited[CLASSES];
 
 void cache_after_fork(void) {
     heir = thread.own;
-    for (unsigned class = 1; class < CLASSES; class ++)
+    for (unsigned class = 1; class < CLASSES && heir != NULL; class ++)
         inherited[class] = digest(class);
 }
 
