@@ -103,6 +103,7 @@
 #define EXCESS_SHARE   8u            /* one part in so many of what lives, at most */
 #define EXCESS_NS      300000u       /* nanoseconds: what is more goes back for so long at once */
 #define EXCESS_REST_NS 30000u        /* nanoseconds between two such slices of one thread */
+#define EXCESS_MORE    (1ul << 20)   /* bytes: unless so much has become free since */
 #define EXCESS_EXIT    (32ul << 20)  /* bytes: or, when one of the last threads ends, so much at once */
 #define EXCESS_REGRET  (256ul << 10) /* bytes a millisecond that went back and are soon taken again */
 #define EXCESS_MOST    (512ul << 20) /* bytes: by which a load that swings widens the bound, twice */

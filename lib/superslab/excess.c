@@ -108,7 +108,7 @@ static void purge_too_much(struct slice slice) {
 
 bool excess_rests(void) {
     return atomic_load_explicit(&ended_by, memory_order_relaxed) == thread.own &&
-           idle_bytes() < atomic_load_explicit(&left, memory_order_relaxed) + EXCESS_LEAST &&
+           idle_bytes() < atomic_load_explicit(&left, memory_order_relaxed) + EXCESS_MORE &&
            os_fine_clock() - atomic_load_explicit(&ended_at, memory_order_relaxed) < EXCESS_REST_NS;
 }
 
