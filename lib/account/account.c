@@ -52,6 +52,8 @@ void account_begin(struct account *account) {
     struct fh_live *image = account->image;
     size_t kept = offsetof(struct account, phase), end = offsetof(struct account, view);
     memset((char *)account + kept, 0, end - kept);
+    account->had_zeros = account->has_zeros;
+    account->has_zeros = false;
     image_clear(image);
     for (unsigned class = 0; class < CLASSES; class ++) {
         struct fh_class_stats *record = image_add(image, TABLE_CLASSES);

@@ -21,6 +21,7 @@ struct account {
     size_t length; /* of the mapping: this, and the image */
     size_t page;   /* of the kernel's */
     unsigned page_shift;
+    bool has_zeros, had_zeros;               /* pages that were only read: in this walk, and in the last */
     uint32_t phase;                          /* an enum account_phase */
     uint32_t next;                           /* slot, granule of the view, or leaf */
     const char *last;                        /* base of the region that was begun last */

@@ -50,16 +50,19 @@ static bool has_zeros(const struct account *account, const char *base, size_t ne
 }
 
 /* What was only read has no memory of its own, though it is mapped. To ask that of a page costs far more than
- * to know that it is mapped; so some are asked for, at no multiple of a unit, and all where one of them is
- * such. */
+ * to know that it is mapped; so some are asked for, at no multiple of a unit, and all from the first such one
+ * on. What is missed before it is 4 MiB / LOOKS, as a rule. */
 static void strike_zeros(struct account *account, const char *base, size_t next, size_t end) {
+    const size_t step = SUPERSLAB / account->page / LOOKS - 3;
     struct choice choice;
-    if (!has_zeros(account, base, next, end, SUPERSLAB / account->page / LOOKS - 3))
+    if (!account->has_zeros && !account->had_zeros && !has_zeros(account, base, next, end, step))
         return;
     while (choose(&choice, account, base, &next, end, 1))
         for (size_t i = 0; i < choice.count; i++)
-            if (choice.zeros[i])
+            if (choice.zeros[i]) {
                 account->pages[choice.at[i]] = 0;
+                account->has_zeros = true;
+            }
 }
 
 void residency_look(struct account *account, const char *base, unsigned first, unsigned end,
