@@ -177,7 +177,7 @@ struct fh_arena_stats {
     uint64_t owned;      /* bytes of slabs that it owns */
     uint64_t owned_free; /* bytes of these that no block uses, though nobody else can */
     uint64_t cached;     /* bytes in its caches, about */
-    uint64_t kept_runs;  /* bytes of runs that it keeps, as counted when it tidied up last */
+    uint64_t kept_runs;  /* bytes of runs that it keeps */
     uint64_t outbox;     /* bytes in its outbox, at most */
     uint64_t slabs;      /* slabs that it owns */
     uint64_t refills, remote_frees, drains, claims, adoptions; /* as in struct fh_counts */

@@ -167,6 +167,84 @@ static void mallinfo_says_the_same(void **state) {
     free_rest(NULL);
 }
 
+#define FIELD(name)                                                                                          \
+    { #name, offsetof(struct fh_account, name) }
+static const struct {
+    const char *name;
+    size_t offset;
+} fields[] = {
+    FIELD(resident),     FIELD(live),        FIELD(rounding),       FIELD(cached),
+    FIELD(in_flight),    FIELD(partly_used), FIELD(free_units),     FIELD(kept),
+    FIELD(quarantine),   FIELD(samples),     FIELD(metadata),       FIELD(huge_page_swell),
+    FIELD(allocated),    FIELD(purged),      FIELD(reserved),       FIELD(superslabs),
+    FIELD(regions),      FIELD(arenas),      FIELD(arenas_running), FIELD(orphan_slabs),
+    FIELD(large_blocks), FIELD(large_bytes), FIELD(huge_blocks),    FIELD(huge_bytes),
+};
+
+/* What the account is told in: where a name is, and what is between it and its value. */
+static const struct form {
+    const char *before, *after;
+} forms[] = {{"freehold: ", " "}, {"<memory name=\"", "\" value=\""}, {"\"", "\":"}};
+
+static char texts[COUNT(forms)][64 * KIB];
+static FILE *files[COUNT(forms)];
+
+/* Without a malloc, which would change what is told. */
+static void tell_all(void) {
+    for (unsigned i = 0; i < COUNT(forms); i++) {
+        rewind(files[i]);
+        memset(texts[i], 0, sizeof texts[i]);
+    }
+    int saved = dup(STDERR_FILENO);
+    assert_true(dup2(fileno(files[0]), STDERR_FILENO) >= 0);
+    malloc_stats();
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    close(saved);
+    assert_int_equal(malloc_info(0, files[1]), 0);
+    assert_int_equal(stats_json(files[2]), 0);
+    for (unsigned i = 0; i < COUNT(forms); i++) {
+        fflush(files[i]);
+        assert_true(pread(fileno(files[i]), texts[i], sizeof texts[i] - 1, 0) > 0);
+    }
+}
+
+static uint64_t told(unsigned form, const char *name) {
+    char wanted[100] = "";
+    strcat(strcat(strcat(wanted, forms[form].before), name), forms[form].after);
+    const char *at = strstr(texts[form], wanted);
+    if (at == NULL)
+        print_error("no %s in what is told %u-th\n", name, form);
+    assert_non_null(at);
+    return strtoul(at + strlen(wanted), NULL, 10);
+}
+
+/* malloc_stats, malloc_info and the JSON have the figures of fh_stats. What decays meanwhile may do so: then
+ * all is told again. */
+static void all_forms_say_the_same(void **state) {
+    static char buffers[COUNT(forms)][KIB];
+    struct fh_account before, after;
+    unsigned tries = 0;
+    (void)state;
+    for (unsigned i = 0; i < COUNT(forms); i++) {
+        files[i] = tmpfile();
+        assert_non_null(files[i]);
+        setvbuf(files[i], buffers[i], _IOFBF, sizeof buffers[i]);
+    }
+    allocate_all(NULL);
+    run(free_half);
+    do {
+        assert_int_equal(stats(&before), 0);
+        tell_all();
+        assert_int_equal(stats(&after), 0);
+    } while (memcmp(&before, &after, sizeof before) != 0 && ++tries < 100);
+    for (unsigned i = 0; i < COUNT(fields); i++)
+        for (unsigned form = 0; form < COUNT(forms); form++)
+            assert_int_equal(told(form, fields[i].name), *(uint64_t *)((char *)&before + fields[i].offset));
+    run(free_rest);
+    for (unsigned i = 0; i < COUNT(forms); i++)
+        fclose(files[i]);
+}
+
 static int write_json(void) {
     if (find(NULL) != 0)
         return 2;
@@ -183,6 +261,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adds_up),
         cmocka_unit_test(mallinfo_says_the_same),
+        cmocka_unit_test(all_forms_say_the_same),
     };
     return cmocka_run_group_tests(tests, find, NULL);
 }
