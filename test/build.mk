@@ -32,6 +32,8 @@ $(BUILD)/libfreehold.so.0: $(BUILD)/libfreehold.so
 $(BUILD)/test/misuse/%: TEST_CFLAGS := -O1
 # The allocator calls the program's mmap, and its likes.
 $(BUILD)/test/misuse/deny: TEST_LIBS += -rdynamic
+# It is preloaded.
+$(BUILD)/test/live/watcher: TEST_CFLAGS := -shared -fPIC
 # A starter of few pages, for a child's peak counts the pages of the parent that it was forked from.
 $(BUILD)/test/conformance/footprint: TEST_LIBS := -static
 
