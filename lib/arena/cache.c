@@ -157,7 +157,9 @@ static uint32_t inherited[CLASSES];
 
 void cache_after_fork(void) {
     heir = thread.own;
-    for (unsigned class = 1; class < CLASSES && heir != NULL; class ++)
+    if (heir == NULL) /* its first malloc is yet to come */
+        return;
+    for (unsigned class = 1; class < CLASSES; class ++)
         inherited[class] = digest(class);
 }
 

@@ -227,8 +227,27 @@ static void what_was_posted_before_the_fork_is_drained_after_it(void **state) {
     family_end(&family);
 }
 
+static void allocate_first(void *unused) {
+    (void)unused;
+    require(thread.own == NULL);
+    fh_free(fh_malloc(100));
+}
+
+static void fork_without_arena(void *child) {
+    require(thread.own == NULL);
+    child_run(child, allocate_first, NULL);
+}
+
+static void a_thread_that_has_not_allocated_yet_may_fork(void **state) {
+    struct child child;
+    (void)state;
+    run_alone(fork_without_arena, &child);
+    assert_true(child_returned(&child));
+}
+
 TESTS(cmocka_unit_test(others_are_frozen), cmocka_unit_test(frees_into_frozen_slabs_thaw_them),
       cmocka_unit_test(who_needs_memory_looks_at_frozen_slabs),
       cmocka_unit_test(what_was_being_edited_is_lost),
       cmocka_unit_test(the_child_goes_on_with_its_own_and_with_orphans),
-      cmocka_unit_test(what_was_posted_before_the_fork_is_drained_after_it))
+      cmocka_unit_test(what_was_posted_before_the_fork_is_drained_after_it),
+      cmocka_unit_test(a_thread_that_has_not_allocated_yet_may_fork))
