@@ -33,8 +33,11 @@ static void *watch(void *unused) {
         pid_t copy = fork();
         if (copy == 0)
             be_copy();
-        while (waitpid(copy, NULL, 0) < 0 && errno == EINTR)
+        int status = 0;
+        while (waitpid(copy, &status, 0) < 0 && errno == EINTR)
             continue;
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+            probe_write(answers, "status %x\n", (unsigned)status);
     }
     return unused;
 }
