@@ -291,6 +291,14 @@ size_t os_write(int file, const char *text, size_t length) {
     return written > 0 ? (size_t)written : 0;
 }
 
+bool os_identify(int file, struct file_of *of) {
+    struct stat status;
+    if (syscall(SYS_fstat, file, &status) != 0)
+        return false;
+    *of = (struct file_of){status.st_dev, status.st_ino};
+    return true;
+}
+
 static void set_lock(int file, int kind) {
     struct flock lock = {.l_type = (short)kind, .l_whence = SEEK_SET};
     (void)syscall(SYS_fcntl, file, F_SETLKW, &lock);

@@ -105,6 +105,12 @@ void os_close_file(int file);
 /* Writes to a file; returns how many bytes, 0: none, and errno says why. */
 size_t os_write(int file, const char *text, size_t length);
 
+/* What a descriptor is of: a program may close it and open another one. false if it is of none. */
+struct file_of {
+    uint64_t device, inode;
+};
+bool os_identify(int file, struct file_of *of);
+
 /* Waits until no other process has the file locked, and locks it; without effect where it is none. */
 void os_lock_file(int file);
 void os_unlock_file(int file);

@@ -161,17 +161,23 @@ int fh_profile_dump(int descriptor) {
     return dump_write(descriptor) ? 0 : -1;
 }
 
+static struct file_of last_dump; /* where it goes; constant after profile_start */
+
 void profile_start(void) {
     int error = errno;
+    if (config.profile_fd != 0 && !os_identify((int)config.profile_fd, &last_dump))
+        config.profile_fd = 0;
     if (config.profile != 0)
         (void)fh_profile(config.profile << 10);
     errno = error;
 }
 
-/* Processes that have inherited the descriptor write one after the other. */
+/* Unless the program has made something else of the descriptor. Processes that have inherited it write one
+ * after the other. */
 void profile_finish(void) {
     int error = errno, file = (int)config.profile_fd;
-    if (file != 0) {
+    struct file_of of;
+    if (file != 0 && os_identify(file, &of) && of.device == last_dump.device && of.inode == last_dump.inode) {
         os_lock_file(file);
         (void)fh_profile_dump(file);
         os_unlock_file(file);

@@ -24,6 +24,7 @@ void countdown_follow(struct countdown *countdown) {
     countdown->wanted = wanted;
     countdown->interval = (double)wanted;
     countdown->since = 0;
+    countdown->credit = 0;
     draw(countdown);
 }
 
@@ -39,24 +40,28 @@ uint32_t countdown_try(struct countdown *countdown, size_t size, uint32_t count,
     return number;
 }
 
-/* The pace is looked at every few samples, which is often enough for what they may cost until then. */
+static void change(struct countdown *countdown, double interval) {
+    countdown->interval = interval;
+    draw(countdown);
+}
+
+/* Time brings credit, samples take it. To begin with there is enough for some hundred, so that a program that
+ * runs for a moment has some. */
 void countdown_pace(struct countdown *countdown, uint64_t now, uint64_t cost) {
     double least = (double)countdown->wanted;
-    if (countdown->since == 0) {
-        countdown->since = now;
-        countdown->cost = countdown->count = 0;
-    }
-    countdown->cost += cost;
-    if (++countdown->count < PACE_SAMPLES || countdown->wanted == 0)
-        return;
-    uint64_t passed = now - countdown->since;
-    if (passed < countdown->cost * PACE_SHARE)
-        countdown->interval *= 2;
-    else if (passed > countdown->cost * PACE_SHARE * 4 && countdown->interval > least)
-        countdown->interval = countdown->interval / 2 > least ? countdown->interval / 2 : least;
+    uint64_t earned = countdown->since == 0 ? PACE_CREDIT : (now - countdown->since) / PACE_SHARE;
     countdown->since = now;
-    countdown->cost = countdown->count = 0;
-    draw(countdown);
+    countdown->credit += earned < PACE_CREDIT ? (int64_t)earned : PACE_CREDIT;
+    if (countdown->credit > PACE_CREDIT)
+        countdown->credit = PACE_CREDIT;
+    countdown->credit -= (int64_t)cost;
+    if (countdown->credit < 0) {
+        countdown->credit = PACE_CREDIT / 8;
+        change(countdown, countdown->interval * 2);
+    } else if (countdown->credit > PACE_CREDIT / 2 && countdown->interval > least) {
+        countdown->credit = PACE_CREDIT / 4;
+        change(countdown, countdown->interval / 2 > least ? countdown->interval / 2 : least);
+    }
 }
 
 double countdown_weight(size_t size, double interval) {

@@ -28,9 +28,8 @@ struct countdown {
     double interval; /* of the process that has this point */
     uint64_t wanted; /* what profile_interval was when it was looked at last */
     uint64_t seed;
-    uint64_t since; /* nanoseconds: when the pace was looked at last; */
-    uint64_t cost;  /* what samples have cost since then, and */
-    uint32_t count; /* how many there were */
+    uint64_t since; /* nanoseconds: when a sample was paid for last */
+    int64_t credit; /* nanoseconds that samples may still cost */
 };
 
 /* Whether so many bytes can be passed over at once: no point is on them. If not, nothing has been done. */
