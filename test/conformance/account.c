@@ -209,12 +209,13 @@ static void tell_all(void) {
 }
 
 static uint64_t told(unsigned form, const char *name) {
-    char wanted[100] = "";
-    strcat(strcat(strcat(wanted, forms[form].before), name), forms[form].after);
+    char wanted[100];
+    (void)snprintf(wanted, sizeof wanted, "%s%s%s", forms[form].before, name, forms[form].after);
     const char *at = strstr(texts[form], wanted);
-    if (at == NULL)
+    if (at == NULL) {
         print_error("no %s in what is told %u-th\n", name, form);
-    assert_non_null(at);
+        abort();
+    }
     return strtoul(at + strlen(wanted), NULL, 10);
 }
 

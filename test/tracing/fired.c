@@ -68,8 +68,8 @@ static unsigned find_in(const char *file, char *library) {
 }
 
 static unsigned prepare(void) {
-    Dl_info info;
-    struct stat status;
+    Dl_info info = {0};
+    struct stat status = {0};
     if (dladdr(dlsym(RTLD_DEFAULT, "fh_malloc"), &info) == 0)
         return 0;
     int descriptor = open(info.dli_fname, O_RDONLY);
@@ -83,9 +83,10 @@ static unsigned prepare(void) {
 
 /* Whether the probe was passed for what failed. */
 static void is_refused(const void *block) {
-    assert_null(block);
-    assert_int_equal(errno, ENOMEM);
-    assert_true(fired > 0);
+    if (block != NULL || errno != ENOMEM || fired == 0) {
+        print_error("%p, errno %d, fired %d times\n", block, errno, (int)fired);
+        abort();
+    }
     fired = 0;
 }
 
