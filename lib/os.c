@@ -424,6 +424,13 @@ uint64_t os_fine_clock(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+uint64_t os_thread_clock(void) {
+    struct timespec now = {0, 0};
+    bool is_safe = !atomic_load_explicit(&has_sandbox, memory_order_relaxed);
+    clock_gettime(is_safe ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 uint64_t os_time(void) {
     struct timespec now = {0, 0};
     clock_gettime(CLOCK_REALTIME_COARSE, &now);

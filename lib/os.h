@@ -169,6 +169,9 @@ uint64_t os_clock(void);
 /* The same in nanoseconds, exact. */
 uint64_t os_fine_clock(void);
 
+/* Nanoseconds of processor time that the calling thread has had, by a system call; in a sandbox as above. */
+uint64_t os_thread_clock(void);
+
 /* Seconds since 1970. */
 uint64_t os_time(void);
 

@@ -43,7 +43,7 @@ struct sampling {
 
 static void begin(struct sampling *sampling, size_t size, size_t tried, double interval, void *const *frame) {
     thread.is_profiling = true;
-    sampling->began = os_fine_clock();
+    sampling->began = os_thread_clock();
     sampling->sampled.size = size;
     sampling->sampled.weight = countdown_weight(tried, interval);
     sampling->sampled.frames = sampling->frames;
@@ -51,7 +51,7 @@ static void begin(struct sampling *sampling, size_t size, size_t tried, double i
 }
 
 static void end(const struct sampling *sampling) {
-    uint64_t now = os_fine_clock();
+    uint64_t now = os_thread_clock();
     if (thread.own != NULL && thread.own->cuts != NULL)
         countdown_pace(&thread.own->cuts->countdown, now, now - sampling->began);
     thread.is_profiling = false;

@@ -127,7 +127,7 @@
 /* The heap profile. */
 #define TRACE_DEPTH    64u           /* frames of a stack */
 #define PACE_SHARE     400u          /* they may cost one part in so many of the time */
-#define PACE_CREDIT    2000000       /* nanoseconds: and so much at once */
+#define PACE_CREDIT    500000        /* nanoseconds: and so much at once */
 #define CUTS_AT_ONCE   32u           /* cuts of caches that a thread is given */
 #define PLACES_BYTES   (1ul << 30)   /* address space for profiled small blocks */
 #define PROFILED_BYTES (64ul << 20)  /* of what is known of each */

@@ -45,11 +45,12 @@ static void change(struct countdown *countdown, double interval) {
     draw(countdown);
 }
 
-/* Time brings credit, samples take it. To begin with there is enough for some hundred, so that a program that
+/* Time brings credit, samples take it. To begin with there is enough for some dozens, so that a program that
  * runs for a moment has some. */
 void countdown_pace(struct countdown *countdown, uint64_t now, uint64_t cost) {
     double least = (double)countdown->wanted;
-    uint64_t earned = countdown->since == 0 ? PACE_CREDIT : (now - countdown->since) / PACE_SHARE;
+    uint64_t before = now < countdown->since ? 0 : countdown->since; /* that may be another thread's */
+    uint64_t earned = countdown->since == 0 ? PACE_CREDIT : (now - before) / PACE_SHARE;
     countdown->since = now;
     countdown->credit += earned < PACE_CREDIT ? (int64_t)earned : PACE_CREDIT;
     if (countdown->credit > PACE_CREDIT)

@@ -28,7 +28,7 @@ struct countdown {
     double interval; /* of the process that has this point */
     uint64_t wanted; /* what profile_interval was when it was looked at last */
     uint64_t seed;
-    uint64_t since; /* nanoseconds: when a sample was paid for last */
+    uint64_t since; /* nanoseconds of its processor time: when a sample was paid for last */
     int64_t credit; /* nanoseconds that samples may still cost */
 };
 
