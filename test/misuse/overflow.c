@@ -35,15 +35,23 @@ static void overflow_string(size_t size, size_t amount) {
     carry_on(size);
 }
 
+/* Kept until the process ends. */
+static void *volatile last_taken;
+
+static bool is_taken(size_t size) {
+    last_taken = malloc(size);
+    return last_taken != NULL;
+}
+
 /* Leaves no memory for a block of size bytes or more, and none behind one that is there. */
 static void use_up(size_t size) {
     struct rlimit limit = {256 * MIB, 256 * MIB};
     REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
     for (size_t length = 16 * MIB; length >= size; length /= 2) {
-        while (malloc(length) != NULL) {
+        while (is_taken(length)) {
         }
     }
-    while (malloc(size) != NULL) {
+    while (is_taken(size)) {
     }
 }
 
