@@ -205,14 +205,14 @@ static void a_flush_leaves_only_what_is_live(void **state) {
  * block, to one of another class, or into a free block. */
 static struct block *damage(unsigned which) {
     static struct block variable;
-    struct block *live = fh_malloc(SIZE), *other = fh_malloc(2 * SIZE), *block = fh_malloc(SIZE),
+    struct block *live = fh_malloc(SIZE), *other = fh_malloc((size_t)2 * SIZE), *block = fh_malloc(SIZE),
                  *last = fh_malloc(SIZE);
     struct block *const links[] = {(struct block *)0x4141414141414141, &variable, live, other, last + 1};
     fh_free(last);
     fh_free(other);
     fh_free(block);
     require(thread.cache[the_class()] == block && block->next == last);
-    if (which < sizeof links / sizeof *links)
+    if (which < sizeof links / sizeof(struct block *))
         block->next = links[which];
     return block;
 }

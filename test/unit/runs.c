@@ -111,7 +111,7 @@ static void tidying_purges_at_its_end(void **state) {
         fh_free(blocks[i]);
     runs_flush();
     assert_int_equal(purged_bytes(), purged);
-    assert_int_equal(idle_bytes(), 2 * RUNS * LARGE_USUAL);
+    assert_int_equal(idle_bytes(), 2ul * RUNS * LARGE_USUAL);
     thread.own->is_tidying = false;
     excess_leave();
     assert_true(purged_bytes() > purged);
