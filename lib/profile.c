@@ -96,7 +96,10 @@ static void *take_of_class(unsigned class, size_t size, void *const *frame) {
     double interval = thread.own == NULL ? try_common(bytes)
                       : has_caches()     ? cuts_malloc(class)
                                          : cuts_malloc_mapped(bytes);
-    return interval == 0 ? NULL : take_small(size, class, interval, frame);
+    void *block = interval == 0 ? NULL : take_small(size, class, interval, frame);
+    if (block == NULL && interval != 0 && has_caches()) /* it is missed, and pops what is there */
+        cuts_pass(class);
+    return block;
 }
 
 /* A large or huge block. What the fast half has left because as many were popped as there may be between two

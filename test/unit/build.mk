@@ -33,5 +33,7 @@ $(UNIT_DIR)/live: UNIT_LDFLAGS := -Wl,--wrap=os_process
 $(UNIT_DIR)/huge: UNIT_LDFLAGS := -Wl,--wrap=os_move
 # And for a clock that does not matter.
 $(UNIT_DIR)/cuts $(UNIT_DIR)/profile: UNIT_LDFLAGS := -Wl,--wrap=countdown_pace -lm
+# And for no memory for samples.
+$(UNIT_DIR)/cuts: UNIT_LDFLAGS += -Wl,--wrap=places_take
 # And for what happens in the middle of letting go.
 $(UNIT_DIR)/wakeup: UNIT_LDFLAGS := -Wl,--wrap=slab_release,--wrap=slab_make

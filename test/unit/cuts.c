@@ -223,10 +223,54 @@ static void every_malloc_of_a_long_pattern_has_the_same_chance(void **state) {
     }
 }
 
+/* There is no memory for samples. */
+static bool is_full;
+
+void *__real_places_take(unsigned class, uint32_t number);
+void *__wrap_places_take(unsigned class, uint32_t number);
+void *__wrap_places_take(unsigned class, uint32_t number) {
+    return is_full ? NULL : __real_places_take(class, number);
+}
+
+/* Whether each live block is what was written to it: none is handed out twice. */
+static void require_own(const struct live *live) {
+    for (unsigned i = live->first; i < live->end; i++)
+        require(*(void **)live->at[i] == &live->at[i]);
+}
+
+static void miss_samples(void *argument) {
+    static struct live live;
+    struct random random = {5};
+    (void)argument;
+    begin(64, 0.5);
+    for (unsigned i = 0; i < 2000 / SHORTER; i++) {
+        for (uint64_t more = random_below(&random, BLOCKS_MOST - live.end + 1); more > 0; more--) {
+            require(!live_add(&live, 64));
+            *(void **)live.at[live.end - 1] = &live.at[live.end - 1];
+        }
+        require_own(&live);
+        for (uint64_t fewer = random_below(&random, live.end + 1); fewer > 0; fewer--)
+            live_remove(&live);
+        if (i % 16 == 0)
+            cache_flush();
+        fh_check();
+    }
+    live_clear(&live);
+    require(fh_profile(0) == 0);
+}
+
+static void a_sample_that_is_missed_is_a_block_of_the_cache(void **state) {
+    (void)state;
+    is_full = true;
+    run_alone(miss_samples, NULL);
+    is_full = false;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_malloc_of_a_short_pattern_has_the_same_chance),
         cmocka_unit_test(every_malloc_of_a_long_pattern_has_the_same_chance),
+        cmocka_unit_test(a_sample_that_is_missed_is_a_block_of_the_cache),
     };
     return cmocka_run_group_tests(tests, check_start, NULL);
 }
