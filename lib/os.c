@@ -259,11 +259,17 @@ bool os_read(const char *name, char *text, size_t size) {
     return length > 0;
 }
 
+/* A filter that was there from the start, as of a service or a container: many of them kill for what asks of
+ * nodes. */
+static bool is_filtered(void) {
+    return atomic_load_explicit(&has_sandbox, memory_order_relaxed) ||
+           syscall(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0) > 0;
+}
+
 /* As the kernel is asked which node each is on. */
 bool os_find_zeros(void **pages, size_t count, bool *zeros) {
     int nodes[ZEROS_MOST];
-    if (atomic_load_explicit(&has_sandbox, memory_order_relaxed) || count > ZEROS_MOST ||
-        syscall(SYS_move_pages, 0, count, pages, NULL, nodes, 0) != 0)
+    if (is_filtered() || count > ZEROS_MOST || syscall(SYS_move_pages, 0, count, pages, NULL, nodes, 0) != 0)
         return false;
     for (size_t i = 0; i < count; i++)
         zeros[i] = nodes[i] == -EFAULT;

@@ -3,7 +3,10 @@
  * A program that closes a seccomp sandbox round itself and then works on, with new threads. usage: sandbox
  * kill, or sandbox deny ERRNO. kill: the process is killed at any system call but those that the C library
  * makes for threads and for its own malloc, and at any advice to the kernel but that pages are not needed.
- * deny: the calls that an allocator can do without fail with the number ERRNO. Nothing may be printed. */
+ * deny: the calls that an allocator can do without fail with the number ERRNO. Nothing may be printed.
+ *
+ * sandbox service: the filter is not announced, and kills for the calls that services are usually denied; all
+ * that is told of the heap is asked for in it. */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -52,6 +55,13 @@ static const unsigned dispensable[] = {
     SYS_nanosleep,   SYS_clock_nanosleep, SYS_poll,       SYS_sysinfo,       SYS_prlimit64,
 };
 
+/* As systemd's ~@resources. */
+static const unsigned resources[] = {
+    SYS_ioprio_set,        SYS_mbind,         SYS_migrate_pages,  SYS_move_pages,
+    SYS_sched_setaffinity, SYS_sched_setattr, SYS_sched_setparam, SYS_sched_setscheduler,
+    SYS_set_mempolicy,     SYS_setpriority,   SYS_setrlimit,
+};
+
 static struct sock_filter filter[2 * (COUNT(needed) + COUNT(dispensable)) + 8];
 static unsigned short length;
 
@@ -69,7 +79,8 @@ static void check_advice(void) {
 }
 
 /* The listed calls are answered with one action, all others with the other one. */
-static void close_sandbox(const unsigned *calls, size_t count, unsigned listed, unsigned others) {
+static void close_sandbox(const unsigned *calls, size_t count, unsigned listed, unsigned others,
+                          bool is_announced) {
     add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
     if (others == SECCOMP_RET_KILL_PROCESS) {
         check_advice();
@@ -80,8 +91,13 @@ static void close_sandbox(const unsigned *calls, size_t count, unsigned listed, 
     }
     add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, others));
     const struct sock_fprog program = {.len = length, .filter = filter};
-    REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    if (is_announced) {
+        REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+        REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    } else {
+        REQUIRE(syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+        REQUIRE(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+    }
 }
 
 static _Atomic(char *) shelf[BLOCKS];
@@ -155,13 +171,32 @@ static void check_what_is_said(bool is_denied) {
     REQUIRE((counts.calls_denied != 0) == is_denied);
 }
 
+#pragma weak fh_stats
+#pragma weak fh_live
+
+static void tell_all(void) {
+    struct fh_account account;
+    FILE *nowhere = fopen("/dev/null", "w");
+    char *block = calloc(1, 3 * MIB);
+    REQUIRE(block != NULL && nowhere != NULL);
+    block[0] = 1;
+    REQUIRE(malloc_info(0, nowhere) == 0);
+    REQUIRE(fh_stats == NULL || fh_stats(&account) == 0);
+    REQUIRE(fh_live == NULL || fh_live(1) == 0);
+    free(block);
+    fclose(nowhere);
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "kill") == 0) {
-        close_sandbox(needed, COUNT(needed), SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS);
+        close_sandbox(needed, COUNT(needed), SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS, true);
     } else if (argc == 3 && strcmp(argv[1], "deny") == 0) {
         unsigned error = (unsigned)atoi(argv[2]);
         run_threads();
-        close_sandbox(dispensable, COUNT(dispensable), SECCOMP_RET_ERRNO | error, SECCOMP_RET_ALLOW);
+        close_sandbox(dispensable, COUNT(dispensable), SECCOMP_RET_ERRNO | error, SECCOMP_RET_ALLOW, true);
+    } else if (argc == 2 && strcmp(argv[1], "service") == 0) {
+        close_sandbox(resources, COUNT(resources), SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_ALLOW, false);
+        tell_all();
     } else {
         return 2;
     }
