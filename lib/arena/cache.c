@@ -224,9 +224,10 @@ uint32_t cache_demand(unsigned class) {
     return (uint32_t)thread.room[class].quota;
 }
 
+/* No more than a cache holds: a link that was written over may lead back. */
 static uint32_t length_of(unsigned class, const struct block *block) {
-    uint32_t length = 0;
-    for (; block != NULL; block = next_cached(class, block))
+    uint32_t length = 0, most = thread.own->stock->held[class];
+    for (; block != NULL && length < most; block = next_cached(class, block))
         length++;
     return length;
 }

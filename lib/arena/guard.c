@@ -71,7 +71,8 @@ struct cached {
 
 static void check_list(void *context, const struct block *block) {
     struct cached *cached = context;
-    for (; block != NULL; block = block->next, cached->count++) {
+    uint32_t most = cached->arena->stock->held[cached->class];
+    for (; block != NULL && cached->count <= most; block = block->next, cached->count++) {
         const struct slab *slab = registry_find(block);
         if (slab == NULL || slab->class != cached->class || !slab_holds_block(slab, block))
             report_invariant("a cache holds blocks of its class", block, slab, cached->arena);

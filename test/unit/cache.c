@@ -4,6 +4,8 @@
  * past both. */
 #include "check.h"
 
+#include <limits.h>
+
 #include "arena/arena.h"
 #include "arena/arenas.h"
 #include "arena/cache.h"
@@ -262,6 +264,21 @@ static void what_was_written_over_a_link_is_not_followed(void **state) {
     }
 }
 
+/* A stale pointer may have made a ring of a list. */
+static void count_ring(void *unused) {
+    (void)unused;
+    struct block *block = damage(UINT_MAX);
+    block->next->next = block;
+    cache_count_all();
+    require(thread.own->counters.cached[the_class()] <= thread.own->stock->held[the_class()]);
+    arena_check();
+}
+
+static void a_list_that_leads_back_is_counted_once(void **state) {
+    (void)state;
+    assert_true(aborts(count_ring, NULL, "a cache holds so many times its quota at most"));
+}
+
 /* Allocates until the cache of the blocks' class has been refilled once more. */
 static void refill_once(struct blocks *blocks) {
     uint64_t before = thread.own->counters.refills;
@@ -515,6 +532,7 @@ int main(void) {
         cmocka_unit_test(a_cache_that_is_set_aside_again_and_again_is_bounded),
         cmocka_unit_test(a_flush_leaves_only_what_is_live),
         cmocka_unit_test(what_was_written_over_a_link_is_not_followed),
+        cmocka_unit_test(a_list_that_leads_back_is_counted_once),
         cmocka_unit_test(quotas_double_up_to_the_bytes_of_their_class),
         cmocka_unit_test(the_sum_of_all_quotas_is_bounded),
         cmocka_unit_test(classes_that_are_not_used_give_up_their_quotas),
