@@ -151,7 +151,7 @@ struct fh_account {
     uint64_t partly_used; /* free in slabs that have blocks or an owner */
     uint64_t free_units;  /* of free units, and of SuperSlabs in limbo, until the decay time is over */
     uint64_t kept;        /* of free granules and huge blocks kept for reuse, likewise */
-    uint64_t quarantine;  /* of freed blocks that wait, at guard level 2 */
+    uint64_t quarantine;  /* of freed small blocks that wait, at guard level 2; runs count as cached */
     uint64_t samples;     /* of sampled blocks, with their pages */
     uint64_t metadata;    /* of the allocator's own structures */
     uint64_t huge_page_swell; /* of free units that were purged or never used: huge pages brought them */
@@ -195,7 +195,7 @@ FH_API int fh_stats(struct fh_account *account);
 FH_API int fh_stats_json(FILE *stream);
 
 /* Makes the live page of freehold_live.h, or ends it. Returns 0, or -1 with errno: EBUSY, EPERM in the child
- * of a vfork, or why there is none. */
+ * of a vfork or in a seccomp sandbox, or why there is none. */
 FH_API int fh_live(int on);
 
 /* The heap profile: who has allocated what lives. Blocks are sampled by bytes: one in interval bytes on

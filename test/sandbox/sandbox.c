@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 
 #include "conformance/probe.h"
 #include "freehold.h"
@@ -45,6 +46,7 @@ static const unsigned needed[] = {
     SYS_exit_group,
     SYS_rt_sigprocmask,
     SYS_rt_sigaction,
+    SYS_rt_sigreturn,
     SYS_sched_getaffinity,
     SYS_getrandom,
 };
@@ -187,9 +189,25 @@ static void tell_all(void) {
     fclose(nowhere);
 }
 
+/* A page that is asked for where it cannot be made is refused; with FREEHOLD_LIVE=14 a signal asks. */
+static void ask_in_sandbox(void) {
+    if (fh_live != NULL) {
+        REQUIRE(fh_live(1) == -1 && errno == EPERM);
+        REQUIRE(fh_live(0) == 0);
+    }
+}
+
+static void start_timer(void) {
+    const struct itimerval often = {.it_interval = {.tv_usec = 5000}, .it_value = {.tv_usec = 5000}};
+    if (getenv("FREEHOLD_LIVE") != NULL)
+        REQUIRE(setitimer(ITIMER_REAL, &often, NULL) == 0);
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "kill") == 0) {
+        start_timer();
         close_sandbox(needed, COUNT(needed), SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS, true);
+        ask_in_sandbox();
     } else if (argc == 3 && strcmp(argv[1], "deny") == 0) {
         unsigned error = (unsigned)atoi(argv[2]);
         run_threads();
