@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What Freehold costs a program before it does anything: `footprint LIBRARY` compares /bin/true and /bin/cat
- * with and without the preload. The budget is 16 MiB of address space and 300 KiB of resident memory at most.
+ * with and without the preload. The budget is 16 MiB of address space and 340 KiB of resident memory at most,
+ * of which all but 200 are pages of the library that processes share.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -14,7 +15,7 @@
 
 #define RUNS              15
 #define ADDRESS_SPACE_KIB 16384L
-#define RESIDENT_KIB      300L
+#define RESIDENT_KIB      340L
 
 /* Runs a program to its end with its output in `output`, and returns its peak of resident memory in KiB. */
 static long run(char *const *arguments, int output) {
