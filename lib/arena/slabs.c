@@ -221,13 +221,20 @@ void slabs_exchange(struct arena *arena) {
     slabs_receive(arena);
 }
 
-void slabs_give_up_empty(struct arena *arena) {
-    for (unsigned class = 1; class < CLASSES; class ++) {
-        for (struct slab *slab; (slab = arena->stock->available[class].last) != NULL && slab->used == 0;) {
-            take_out(arena, slab);
-            give_up(arena, slab);
-        }
+/* One with blocks may have come before the last empty one only, so there may be more before it. */
+static void give_up_empty(struct arena *arena, const struct slab_list *list) {
+    for (struct slab *slab = list->last, *prev; slab != NULL; slab = prev) {
+        prev = slab->prev;
+        if (slab->used != 0)
+            continue;
+        take_out(arena, slab);
+        give_up(arena, slab);
     }
+}
+
+void slabs_give_up_empty(struct arena *arena) {
+    for (unsigned class = 1; class < CLASSES; class ++)
+        give_up_empty(arena, &arena->stock->available[class]);
     slabs_receive(arena);
 }
 

@@ -221,6 +221,25 @@ static void an_empty_slab_is_given_up(void **state) {
     crowd_end(&crowd);
 }
 
+/* Also those that one with blocks has come behind. */
+static void all_empty_slabs_are_given_up(void **state) {
+    (void)state;
+    struct slab *slabs[4];
+    arenas_renew();
+    for (unsigned i = 0; i < 4; i++)
+        slabs[i] = make_used(owner, CLASS, 2);
+    free_first(owner, slabs[0], 2);
+    free_first(owner, slabs[1], 2);
+    free_first(owner, slabs[2], 1);
+    slabs_arrange(owner, slabs[2]);
+    slabs_give_up_empty(owner);
+    for (unsigned i = 0; i < 4; i++)
+        assert_ptr_equal(slabs[i]->owner, i < 2 ? OWNER_FREE : owner);
+    empty(owner, slabs[2]);
+    empty(owner, slabs[3]);
+    assert_all_gone();
+}
+
 /* Once more than a share has become empty, and until a block is taken. */
 static void who_only_frees_keeps_no_empty_slabs(void **state) {
     (void)state;
@@ -721,7 +740,7 @@ static void arenas_that_wait_keep_few_pages(void **state) {
 TESTS(cmocka_unit_test(what_is_owned_is_bounded_in_bytes),
       cmocka_unit_test(a_slab_that_has_been_used_is_not_the_oldest),
       cmocka_unit_test(a_slab_may_be_larger_than_the_share), cmocka_unit_test(an_empty_slab_is_given_up),
-      cmocka_unit_test(who_only_frees_keeps_no_empty_slabs),
+      cmocka_unit_test(all_empty_slabs_are_given_up), cmocka_unit_test(who_only_frees_keeps_no_empty_slabs),
       cmocka_unit_test(a_slab_with_blocks_is_an_orphan),
       cmocka_unit_test(a_full_slab_is_in_no_list_until_somebody_frees_into_it),
       cmocka_unit_test(fuller_orphans_are_adopted_before_emptier_ones),
