@@ -199,7 +199,7 @@ static void ask_in_sandbox(void) {
 
 static void start_timer(void) {
     const struct itimerval often = {.it_interval = {.tv_usec = 5000}, .it_value = {.tv_usec = 5000}};
-    if (getenv("FREEHOLD_LIVE") != NULL)
+    if (fh_live != NULL && getenv("FREEHOLD_LIVE") != NULL)
         REQUIRE(setitimer(ITIMER_REAL, &often, NULL) == 0);
 }
 
