@@ -93,7 +93,7 @@ enum slab_won { WON_NOT, WON_DRAINED, WON_CLAIMED };
 
 /* What describes a run, in place of a slab. */
 struct run {
-    char *start;       /* run's life; while the block is a profiled one, 1 more: see large_start */
+    char *start;       /* run's life; while the block is a profiled one, elsewhere: see large_start */
     struct slab *next; /* thread only, of the one that keeps the run: the next of its length */
     uint32_t units;    /* whoever has the block, or keeps the run: how many units */
     uint32_t profiled; /* whoever has the block, if it is a profiled one: its number */

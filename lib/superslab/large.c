@@ -49,14 +49,14 @@ void *large_take(size_t size, size_t alignment, bool *zero) {
 }
 
 void large_profile(struct slab *slab, uint32_t number) {
-    slab->run.start++;
+    slab->run.start = (char *)((uintptr_t)slab->run.start | RUN_PROFILED);
     slab->run.profiled = number;
 }
 
 uint32_t large_unprofile(struct slab *slab) {
     if (slab->run.start == large_start(slab))
         return 0;
-    slab->run.start--;
+    slab->run.start = large_start(slab);
     return slab->run.profiled;
 }
 

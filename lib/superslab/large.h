@@ -17,10 +17,13 @@ bool large_end(struct slab *slab);
 /* Gives back a run whose block has ended. */
 void large_release(struct slab *slab);
 
-/* Where the block is. That of a profiled one is 1 more in the run, so that each free of it comes to a slow
- * path, without a test on the fast one. */
+/* In the run's start while the block is a profiled one: it is where no program has memory, so that each free
+ * of it comes to a slow path, without a test on the fast one, and no other address in it passes for it. */
+#define RUN_PROFILED (1ul << 63)
+
+/* Where the block is. */
 static inline char *large_start(const struct slab *slab) {
-    return (char *)((uintptr_t)slab->run.start & ~1ul);
+    return (char *)((uintptr_t)slab->run.start & ~RUN_PROFILED);
 }
 
 /* Whoever has the block makes it a profiled one, of that number; and none any more, then its number is

@@ -480,6 +480,16 @@ static void free_inside(void *size) {
     fh_free(block + 16);
 }
 
+/* The thread has room for the run: nothing but its start says that it is not to be freed so. */
+static void free_beside_start(void *size) {
+    profile_all();
+    fh_free(fh_malloc((size_t)size));
+    char *block = fh_malloc((size_t)size);
+    for (; number_of(block) == 0; block = fh_malloc((size_t)size))
+        fh_free(block);
+    fh_free(block + 1);
+}
+
 /* The last block of its unit, which nobody has had. */
 static void free_beside(void *unused) {
     (void)unused;
@@ -503,6 +513,7 @@ static void misuse_of_profiled_blocks_is_reported(void **state) {
     assert_true(aborts(free_twice, (void *)3000000, "freed"));
     assert_true(aborts(free_inside, (void *)100, "inside a profiled block"));
     assert_true(aborts(free_inside, (void *)100000, "inside a block"));
+    assert_true(aborts(free_beside_start, (void *)100000, "inside a block"));
     assert_true(aborts(free_beside, NULL, "never allocated"));
     assert_true(aborts(resize_freed, (void *)100, "already freed"));
 }
