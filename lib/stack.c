@@ -2,13 +2,15 @@
 #include "stack.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <sys/auxv.h>
 
 #include "os.h"
 #include "thread.h"
 
-#define OWN_WORDS 32u /* of our own frames, at most, above the first */
+#define OWN_WORDS  32u /* of our own frames, at most, above the first */
+#define PAGE_LEAST 4096u
 
 extern void *__libc_stack_end __attribute__((weak));
 
@@ -52,15 +54,25 @@ static void add_caller(struct found *found, void *const *word, uintptr_t end) {
         }
 }
 
+/* A function without frame pointers leaves anything in their place, and where the stack is a coroutine's, or
+ * a signal handler's own, there may be what nobody can read between it and the end. What is on the page of
+ * the frame before is not asked for. */
+static bool can_read(void *const *frame, void *const *before) {
+    return ((uintptr_t)(frame + 1) ^ (uintptr_t)before) < PAGE_LEAST ||
+           (os_can_read(frame) && os_can_read(frame + 1));
+}
+
 unsigned stack_walk(const void **addresses, unsigned most, void *const *frame) {
     uintptr_t end = stack_end((uintptr_t)frame);
     struct dl_find_object object;
     struct found found = {.addresses = addresses, .most = most};
+    int error = errno;
     add(&found, frame[1]);
     add_caller(&found, frame + 2, end);
     while (found.count < most) {
         uintptr_t next = (uintptr_t)frame[0];
-        if (next % sizeof(void *) != 0 || next <= (uintptr_t)frame || next > end - 2 * sizeof(void *))
+        if (next % sizeof(void *) != 0 || next <= (uintptr_t)frame || next > end - 2 * sizeof(void *) ||
+            !can_read((void *const *)next, frame))
             break;
         frame = (void *const *)next;
         if (!find(frame[1], &object))
@@ -68,6 +80,7 @@ unsigned stack_walk(const void **addresses, unsigned most, void *const *frame) {
         if (frame[1] != addresses[found.count - 1])
             add(&found, frame[1]);
     }
+    errno = error;
     return found.count;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Where the program is: return addresses, found by frame pointers. A function that keeps none is left out; a
- * caller of ours is always there. Nothing is locked, allocated or asked of the kernel. */
+ * caller of ours is always there. Nothing is locked or allocated, and the kernel is asked only whether
+ * what is far from the frame before can be read. */
 #ifndef FREEHOLD_STACK_H
 #define FREEHOLD_STACK_H
 

@@ -21,6 +21,7 @@
 #include "profile/profiled.h"
 #include "random.h"
 #include "require.h"
+#include "stack.h"
 #include "superslab/huge.h"
 #include "superslab/large.h"
 #include "superslab/size_class.h"
@@ -518,6 +519,23 @@ static void misuse_of_profiled_blocks_is_reported(void **state) {
     assert_true(aborts(resize_freed, (void *)100, "already freed"));
 }
 
+/* A coroutine's stack: what a function without frame pointers has left in their place leads out of it. */
+static void a_walk_ends_where_nothing_can_be_read(void **state) {
+    const void *found[8];
+    (void)state;
+    char *pages = mmap(NULL, 2 * UNIT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(pages != MAP_FAILED && mprotect(pages + UNIT, UNIT, PROT_NONE) == 0);
+    void **frame = (void **)(pages + UNIT / 2);
+    frame[1] = (void *)(uintptr_t)free_inside;
+    for (size_t from_end = 0; from_end <= UNIT; from_end += sizeof(void *)) {
+        frame[0] = pages + 2 * UNIT - from_end;
+        errno = 77;
+        assert_int_equal(stack_walk(found, 8, frame), 1);
+        assert_int_equal(errno, 77);
+    }
+    munmap(pages, 2 * UNIT);
+}
+
 static void be_a_child(void *argument) {
     struct play *play = argument;
     static struct profile said;
@@ -634,6 +652,7 @@ int main(void) {
         cmocka_unit_test(realloc_keeps_what_is_in_profiled_blocks),
         cmocka_unit_test(large_blocks_are_profiled_where_they_are),
         cmocka_unit_test(misuse_of_profiled_blocks_is_reported),
+        cmocka_unit_test(a_walk_ends_where_nothing_can_be_read),
         cmocka_unit_test(a_child_goes_on_with_the_profile),
         cmocka_unit_test(blocks_of_threads_that_have_exited_are_known),
         cmocka_unit_test(it_can_be_switched_while_blocks_live),
