@@ -15,12 +15,16 @@
 #define EXACT_MOST  1e15 /* up to it a double is written as an integer */
 #define DIGITS_KEPT 1000 /* beyond it, so many digits, as a whole number */
 
-/* What is yet to be written. */
+/* A dump. It has memory of its own, as any thread may make one, and some have small stacks. */
 struct out {
     int descriptor;
     int error;
-    size_t length;
+    size_t length; /* of what is yet to be written */
     char text[OUT_BYTES];
+    char maps[MAPS_BYTES + 1]; /* what was read of the mappings */
+    size_t mapped;             /* bytes of all this */
+    size_t sites_length;
+    _Alignas(struct site) char sites[]; /* as they were at one moment */
 };
 
 static void flush(struct out *out) {
@@ -120,23 +124,26 @@ static void put_head(struct out *out) {
     put(out, "\n");
 }
 
-/* The sites as they are now; *length is 0 if there are none. Writing may wait, and so is not done with the
- * lock. NULL if there is no memory. */
-static char *copy_sites(size_t *length, size_t *mapped) {
-    char *copy;
+/* With the sites as they are now; there may be none. Writing may wait, and so is not done with the lock. NULL
+ * if there is no memory. */
+static struct out *out_make(void) {
+    size_t length;
     lock_take(&profile_lock);
-    const char *first = sites_first(length);
-    *mapped = (*length + UNIT) & ~(UNIT - 1);
-    copy = os_reserve(*mapped, UNIT);
-    if (copy != NULL)
-        memcpy(copy, first, *length);
+    const char *first = sites_first(&length);
+    size_t mapped = (sizeof(struct out) + length + UNIT - 1) & ~(UNIT - 1);
+    struct out *out = os_reserve(mapped, UNIT);
+    if (out != NULL) {
+        memcpy(out->sites, first, length);
+        out->sites_length = length;
+        out->mapped = mapped;
+    }
     lock_give(&profile_lock);
-    return copy;
+    return out;
 }
 
-static void put_sites(struct out *out, const char *copy, size_t length) {
-    for (size_t at = 0; at < length; at += site_bytes((const struct site *)(copy + at)))
-        put_site(out, (const struct site *)(copy + at));
+static void put_sites(struct out *out) {
+    for (size_t at = 0; at < out->sites_length; at += site_bytes((const struct site *)(out->sites + at)))
+        put_site(out, (const struct site *)(out->sites + at));
 }
 
 /* The next word of a line, which ends at a blank; the blanks behind it are passed over. */
@@ -179,7 +186,7 @@ static void move_down(char *to, const char *from, size_t length) {
 
 /* Lines that are longer than there is room for are left out. */
 static void put_maps(struct out *out) {
-    char text[MAPS_BYTES + 1];
+    char *text = out->maps;
     size_t length = 0, added;
     int file = os_open_file("/proc/self/maps");
     if (file < 0)
@@ -200,19 +207,19 @@ static void put_maps(struct out *out) {
 }
 
 bool dump_write(int descriptor) {
-    size_t length, mapped;
-    struct out out = {.descriptor = descriptor};
-    char *copy = copy_sites(&length, &mapped);
-    if (copy == NULL) {
+    struct out *out = out_make();
+    if (out == NULL) {
         errno = ENOMEM;
         return false;
     }
-    put_head(&out);
-    put_sites(&out, copy, length);
-    os_unmap(copy, mapped);
-    put_maps(&out);
-    put(&out, "end\n");
-    flush(&out);
-    errno = out.error != 0 ? out.error : errno;
-    return out.error == 0;
+    out->descriptor = descriptor;
+    put_head(out);
+    put_sites(out);
+    put_maps(out);
+    put(out, "end\n");
+    flush(out);
+    int error = out->error;
+    os_unmap(out, out->mapped);
+    errno = error != 0 ? error : errno;
+    return error == 0;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -635,6 +636,26 @@ static void the_account_knows_profiled_blocks(void **state) {
     fh_profile(0);
 }
 
+static void *dump_to(void *file) {
+    return (void *)(intptr_t)fh_profile_dump((int)(intptr_t)file);
+}
+
+/* It may be the one that exits. */
+static void a_thread_with_the_smallest_stack_dumps(void **state) {
+    pthread_attr_t smallest;
+    pthread_t number;
+    void *result;
+    int file = memfd_create("profile", MFD_CLOEXEC);
+    (void)state;
+    assert_int_equal(pthread_attr_init(&smallest), 0);
+    assert_int_equal(pthread_attr_setstacksize(&smallest, (size_t)sysconf(_SC_THREAD_STACK_MIN)), 0);
+    assert_int_equal(pthread_create(&number, &smallest, dump_to, (void *)(intptr_t)file), 0);
+    assert_int_equal(pthread_join(number, &result), 0);
+    assert_null(result);
+    pthread_attr_destroy(&smallest);
+    close(file);
+}
+
 static void what_cannot_be_is_refused(void **state) {
     (void)state;
     errno = 0;
@@ -657,6 +678,7 @@ int main(void) {
         cmocka_unit_test(blocks_of_threads_that_have_exited_are_known),
         cmocka_unit_test(it_can_be_switched_while_blocks_live),
         cmocka_unit_test(the_account_knows_profiled_blocks),
+        cmocka_unit_test(a_thread_with_the_smallest_stack_dumps),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
     return cmocka_run_group_tests(tests, check_start, NULL);
