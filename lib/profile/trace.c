@@ -26,12 +26,21 @@ struct walk {
     uintptr_t from; /* frames below that are ours */
 };
 
-/* Whether an address is of this library, unless that is a part of the program. */
+/* Whether two addresses are of one object, unless that is the program itself. */
+static bool is_same_object(const void *address, uintptr_t other) {
+    struct dl_find_object object, found;
+    return _dl_find_object((void *)other, &object) == 0 && object.dlfo_link_map->l_name[0] != '\0' &&
+           _dl_find_object((void *)address, &found) == 0 && found.dlfo_link_map == object.dlfo_link_map;
+}
+
 static bool is_own(const void *address) {
-    struct dl_find_object own, found;
-    return _dl_find_object((void *)(uintptr_t)trace_take, &own) == 0 &&
-           own.dlfo_link_map->l_name[0] != '\0' && _dl_find_object((void *)address, &found) == 0 &&
-           found.dlfo_link_map == own.dlfo_link_map;
+    return is_same_object(address, (uintptr_t)trace_take);
+}
+
+/* The unwinder allocates with a lock held that it takes again for each frame of code that was made at run
+ * time. */
+static bool is_unwinder(const void *address) {
+    return is_same_object(address, (uintptr_t)atomic_load_explicit(&unwinder.walk, memory_order_relaxed));
 }
 
 static _Unwind_Reason_Code visit(struct _Unwind_Context *frame, void *context) {
@@ -59,7 +68,7 @@ static unsigned unwind(const void **addresses, unsigned most, void *const *frame
 
 unsigned trace_take(const void **addresses, unsigned most, void *const *frame) {
     unsigned count = stack_walk(addresses, most, frame);
-    if (count >= FRAMES_LEAST)
+    if (count >= FRAMES_LEAST || (count > 0 && is_unwinder(addresses[0])))
         return count;
     const void *found[TRACE_DEPTH];
     unsigned unwound = unwind(found, most < TRACE_DEPTH ? most : TRACE_DEPTH, frame);

@@ -4,6 +4,7 @@
  * other. */
 #include "check.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@
 #include "freehold.h"
 #include "profile/places.h"
 #include "profile/profiled.h"
+#include "profile/trace.h"
 #include "random.h"
 #include "require.h"
 #include "stack.h"
@@ -550,6 +552,27 @@ static void be_a_child(void *argument) {
         require(said.live[kind].bytes == 0);
 }
 
+/* How many frames a function has that was called from there and keeps no frame pointer of its caller. */
+static noinline unsigned frames_of(const void *caller) {
+    void *frame[2] = {NULL, (void *)(uintptr_t)caller};
+    const void *addresses[TRACE_DEPTH];
+    return trace_take(addresses, TRACE_DEPTH, frame);
+}
+
+static void the_unwinder_is_not_called_by_itself(void **state) {
+    (void)state;
+    trace_start();
+    void *library = dlopen("libgcc_s.so.1", RTLD_LAZY);
+    if (library == NULL) {
+        skip();
+        return;
+    }
+    const char *unwinder = dlsym(library, "_Unwind_Backtrace");
+    assert_true(frames_of(__builtin_return_address(0)) > 1);
+    assert_int_equal(frames_of(unwinder + 1), 1);
+    dlclose(library);
+}
+
 static void a_child_goes_on_with_the_profile(void **state) {
     static struct play play;
     struct child child;
@@ -674,6 +697,7 @@ int main(void) {
         cmocka_unit_test(large_blocks_are_profiled_where_they_are),
         cmocka_unit_test(misuse_of_profiled_blocks_is_reported),
         cmocka_unit_test(a_walk_ends_where_nothing_can_be_read),
+        cmocka_unit_test(the_unwinder_is_not_called_by_itself),
         cmocka_unit_test(a_child_goes_on_with_the_profile),
         cmocka_unit_test(blocks_of_threads_that_have_exited_are_known),
         cmocka_unit_test(it_can_be_switched_while_blocks_live),
