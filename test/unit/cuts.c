@@ -18,7 +18,8 @@
 
 #define SHORT       8   /* mallocs and frees of a short pattern */
 #define LONG_MOST   200 /* mallocs of a long one */
-#define FAR         5.5 /* standard deviations; by chance, one in 25 million is as far */
+#define FAR         5.5 /* standard deviations; by chance, one in 25 million is as far, */
+#define SOME        10. /* where so many are expected; a deviation is never less than that of so many */
 #define BLOCKS_MOST 400
 
 #ifdef FREEHOLD_TSAN
@@ -47,7 +48,7 @@ static void tally_add(struct tally *tally, bool was) {
 
 static double distance(const struct tally *tally, double chance) {
     double n = (double)tally->tried;
-    return ((double)tally->was - n * chance) / sqrt(n * chance * (1 - chance));
+    return ((double)tally->was - n * chance) / sqrt(fmax(n * chance, SOME) * (1 - chance));
 }
 
 static void require_chance(const struct tally *tally, double chance, const char *what, unsigned number) {

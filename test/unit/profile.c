@@ -376,9 +376,10 @@ static bool is_filled(const char *block, size_t size, unsigned seed) {
 
 /* A block of each size, live at the same time; each is what was written to it. */
 static void live_together(size_t alignment) {
-    static char *at[SMALL_MAX / 100 + 1];
+    static char *at[SMALL_MAX / 80];
     unsigned count = 0;
     for (size_t size = 0; size <= SMALL_MAX - 100; size += 1 + count * 3 % 200, count++) {
+        require(count < sizeof(at) / sizeof(char *));
         require((at[count] = fh_memalign(alignment, size + 1)) != NULL &&
                 (uintptr_t)at[count] % alignment == 0);
         require(size + 1 > SMALL_MAX - alignment || places_have(at[count]));
