@@ -9,7 +9,6 @@
 #ifndef FREEHOLD_TSAN_PRIMITIVES_H
 #define FREEHOLD_TSAN_PRIMITIVES_H
 
-#include <sanitizer/tsan_interface.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,9 +24,11 @@ static inline void tsan_fence_release(void) {
     release_pending = true;
 }
 
+/* Another load of the same place, and not __tsan_acquire: clang's runtime looks whether anything was released
+ * there before it waits for the releaser, who stores first and releases then. */
 static inline void tsan_fence_acquire(void) {
     if (loaded_unfenced != NULL)
-        __tsan_acquire(loaded_unfenced);
+        (void)__atomic_load_n((void **)loaded_unfenced, __ATOMIC_ACQUIRE);
     loaded_unfenced = NULL;
 }
 

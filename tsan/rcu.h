@@ -7,6 +7,8 @@
 #ifndef FREEHOLD_TSAN_RCU_H
 #define FREEHOLD_TSAN_RCU_H
 
+#include <sanitizer/tsan_interface.h>
+
 #include "primitives.h"
 
 #define rcu_tell_leave()                  __tsan_release(&rcu_period)
