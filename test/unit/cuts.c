@@ -14,6 +14,7 @@
 #include "random.h"
 #include "require.h"
 #include "superslab/size_class.h"
+#include "unpaced.h"
 #include "worker.h"
 
 #define SHORT       8   /* mallocs and frees of a short pattern */
@@ -27,14 +28,6 @@
 #else
 #define SHORTER 1
 #endif
-
-/* The tests want their interval, whatever samples cost. */
-void __wrap_countdown_pace(struct countdown *countdown, uint64_t now, uint64_t cost);
-void __wrap_countdown_pace(struct countdown *countdown, uint64_t now, uint64_t cost) {
-    (void)countdown;
-    (void)now;
-    (void)cost;
-}
 
 /* How often something happened that has a chance. */
 struct tally {

@@ -28,6 +28,7 @@
 #include "superslab/huge.h"
 #include "superslab/large.h"
 #include "superslab/size_class.h"
+#include "unpaced.h"
 #include "worker.h"
 
 #define INTERVAL  20000 /* bytes, of estimates */
@@ -43,14 +44,6 @@
 #else
 #define SHORTER 1
 #endif
-
-/* The tests want their interval, whatever samples cost. */
-void __wrap_countdown_pace(struct countdown *countdown, uint64_t now, uint64_t cost);
-void __wrap_countdown_pace(struct countdown *countdown, uint64_t now, uint64_t cost) {
-    (void)countdown;
-    (void)now;
-    (void)cost;
-}
 
 /* Sites: functions that allocate, one for each kind of block, which the compiler must not take for the same.
  */
@@ -527,8 +520,8 @@ static void misuse_of_profiled_blocks_is_reported(void **state) {
 static void a_walk_ends_where_nothing_can_be_read(void **state) {
     const void *found[8];
     (void)state;
-    char *pages = mmap(NULL, 2 * UNIT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(pages != MAP_FAILED && mprotect(pages + UNIT, UNIT, PROT_NONE) == 0);
+    char *pages = mmap(NULL, 3 * UNIT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(pages != MAP_FAILED && mprotect(pages + UNIT, 2 * UNIT, PROT_NONE) == 0);
     void **frame = (void **)(pages + UNIT / 2);
     frame[1] = (void *)(uintptr_t)free_inside;
     for (size_t from_end = 0; from_end <= UNIT; from_end += sizeof(void *)) {
@@ -537,7 +530,7 @@ static void a_walk_ends_where_nothing_can_be_read(void **state) {
         assert_int_equal(stack_walk(found, 8, frame), 1);
         assert_int_equal(errno, 77);
     }
-    munmap(pages, 2 * UNIT);
+    munmap(pages, 3 * UNIT);
 }
 
 static void be_a_child(void *argument) {
