@@ -58,16 +58,15 @@ def compare_all(measures, rows, names, journal):
     return {measure: compared for measure, compared in comparisons.items() if compared}
 
 
-def tables(measures, rows, names, journal):
-    """A Markdown table for each measure that rows have lines of."""
-    return [table(measure, compared) for measure, compared in compare_all(measures, rows, names, journal).items()]
+def tables(comparisons):
+    """A Markdown table for each measure."""
+    return [table(measure, compared) for measure, compared in comparisons.items()]
 
 
-def all_behind(measures, rows, names, journal):
+def all_behind(comparisons):
     """The lines in which the best peer is better, by table."""
     return "\n".join(["Behind the best peer by more than the spread (the system's malloc included; Freehold's figure over the peer's):", "",
-                      *(behind(measure, compared)
-                        for measure, compared in compare_all(measures, rows, names, journal).items()), ""])
+                      *(behind(measure, compared) for measure, compared in comparisons.items()), ""])
 
 
 def show(progress):
