@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`doctor`: why a process has more memory than its program uses, in sentences, and what would help."""
 import json
-import re
 import textwrap
 import time
 
@@ -46,7 +45,7 @@ def collect(given):
     """The facts that the command line asks for."""
     if not 0 <= given.seconds <= 86400:
         raise Failure("--seconds: 0 to 86400", USAGE)
-    is_process = re.fullmatch(r"\d+", given.target)
+    is_process = process.is_number(given.target)
     looks = watch(int(given.target), given.seconds) if is_process else [snapshot.load(given.target)]
     if given.since:
         looks.insert(0, snapshot.load(given.since))

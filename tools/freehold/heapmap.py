@@ -2,7 +2,6 @@
 """`map`: the heap as a picture, by region, granule and unit."""
 import collections
 import json
-import re
 
 import amount
 import page
@@ -250,7 +249,7 @@ def as_json(heap):
 def main(given):
     if given.boxes < 1:
         raise Failure("--boxes: 1 or more", USAGE)
-    pid = int(given.target) if re.fullmatch(r"\d+", given.target) else None
+    pid = int(given.target) if process.is_number(given.target) else None
     with page.open_target(given.target) as live:
         view = live.fresh(names=page.TABLES) if pid else live.read(names=page.TABLES)
     heap = Heap(view, process.threads(pid) if pid else {})

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`profile`: who allocated what lives, by samples."""
 import json
-import re
 import sys
 
 import amount
@@ -192,17 +191,13 @@ def ask(pid, path):
 
 def get(given):
     root = ""
-    if is_process(given.source):
+    if process.is_number(given.source):
         now = ask(int(given.source), given.save)
         root = f"/proc/{given.source}/root"  # its files, if it is in a container
     else:
         now = choose(dump.read(given.source), given.source, given.process)
     before = choose(dump.read(given.diff), given.diff, given.process) if given.diff else None
     return Profile(now, before, not given.no_symbols, not (given.no_lines or given.no_symbols), root)
-
-
-def is_process(source):
-    return re.fullmatch(r"\d+", source) is not None
 
 
 def switch(given):
@@ -220,7 +215,7 @@ def main(given):
     if given.top < 1:
         raise Failure("--top: 1 at least", USAGE)
     for name in ("set", "save"):
-        if getattr(given, name) and not is_process(given.source):
+        if getattr(given, name) and not process.is_number(given.source):
             raise Failure(f"--{name}: a PID is wanted, not '{given.source}'", USAGE)
     if given.set:
         return switch(given)

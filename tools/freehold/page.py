@@ -2,7 +2,6 @@
 """The live page of a process, as include/freehold_live.h has it: found, and read without stopping anybody."""
 import contextlib
 import os
-import re
 import struct
 import time
 
@@ -226,7 +225,7 @@ class Page:
 
 
 def descriptors(pid, called=NAME):
-    """The paths of what may be its page in /proc. Of a process whose main thread has ended only those of the others."""
+    """The paths in /proc of what may be its page, or what else is CALLED so. Of a process whose main thread has ended only those of the others."""
     folders = [f"/proc/{pid}/fd"]
     with contextlib.suppress(OSError):
         folders += [f"/proc/{pid}/task/{thread}/fd" for thread in os.listdir(f"/proc/{pid}/task") if thread != str(pid)]
@@ -299,6 +298,6 @@ def open_process(pid):
 
 def open_target(target):
     """The page of a process, by its number, or one that was copied to a file."""
-    if re.fullmatch(r"\d+", target):
+    if process.is_number(target):
         return open_process(int(target))
     return Page(os.open(target, os.O_RDONLY | os.O_CLOEXEC), target, False)

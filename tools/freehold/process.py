@@ -15,6 +15,11 @@ def read(path):
     return ""
 
 
+def is_number(target):
+    """Whether what was given on the command line is a PID, and no file."""
+    return re.fullmatch(r"\d+", target) is not None
+
+
 def printable(name):
     """A name as one line, which does nothing to a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in name)

@@ -13,20 +13,8 @@ NAME = "/memfd:freehold-profile (deleted)"
 
 
 def files(pid):
-    """The dumps that its threads have open: the housekeeper has descriptors of its own."""
-    found = []
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            folder = f"/proc/{pid}/task/{thread}/fd"
-            with contextlib.suppress(OSError):
-                found += [f"{folder}/{name}" for name in os.listdir(folder) if link(f"{folder}/{name}") == NAME]
-    return found
-
-
-def link(path):
-    with contextlib.suppress(OSError):
-        return os.readlink(path)
-    return ""
+    """The dumps that a thread of it has open: the housekeeper has descriptors of its own."""
+    return page.descriptors(pid, NAME)
 
 
 def text_of(pid):

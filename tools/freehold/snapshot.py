@@ -2,7 +2,6 @@
 """The state of a heap as JSON: what a page says, and what the kernel says of its process. A superset of what
 fh_stats_json writes."""
 import json
-import re
 import time
 
 import page
@@ -44,7 +43,7 @@ def of_view(view, pid=None):
 
 def of_target(target, wait=True):
     """Of a process, by its number, or a copy of a page."""
-    pid = int(target) if re.fullmatch(r"\d+", target) else None
+    pid = int(target) if process.is_number(target) else None
     with page.open_target(target) as live:
         return of_view(live.fresh(patience=page.ASK_SECONDS if wait else 0) if pid else live.read(), pid)
 
@@ -96,4 +95,4 @@ def check(found):
 
 def get(target):
     """Of a process, or a saved one."""
-    return of_target(target) if re.fullmatch(r"\d+", target) else load(target)
+    return of_target(target) if process.is_number(target) else load(target)
