@@ -37,8 +37,13 @@ static noinline void *take_sample(size_t size, size_t alignment, bool *zero, voi
     return block;
 }
 
-#define sample_allocate(size, alignment, zero)                                                               \
-    (samples_have_begun() ? take_sample(size, alignment, zero, __builtin_frame_address(0)) : NULL)
+/* A sample, or a block as any other. Inlined always, as the frame is that of the function which the program
+ * has called. */
+static inline __attribute__((always_inline)) void *allocate(size_t size, size_t alignment, bool *zero) {
+    void *sample =
+        samples_have_begun() ? take_sample(size, alignment, zero, __builtin_frame_address(0)) : NULL;
+    return unlikely(sample != NULL) ? sample : arena_allocate(size, alignment, zero);
+}
 
 noinline void *malloc_not_tiny(size_t size) {
     if (size <= SMALL_MAX)
@@ -49,8 +54,7 @@ noinline void *malloc_not_tiny(size_t size) {
 
 noinline void *malloc_uncached(size_t size) {
     bool zero;
-    void *sample = sample_allocate(size, GRAIN, &zero);
-    return unlikely(sample != NULL) ? sample : arena_allocate(size, GRAIN, &zero);
+    return allocate(size, GRAIN, &zero);
 }
 
 void *fh_malloc(size_t size) {
@@ -62,18 +66,12 @@ void fh_free(void *address) {
     fast_free(address);
 }
 
-/* *zero says whether it is zeroed. */
-static void *allocate_zeroed(size_t size, bool *zero) {
-    void *block = sample_allocate(size, GRAIN, zero);
-    return likely(block == NULL) ? arena_allocate(size, GRAIN, zero) : block;
-}
-
 void *fh_calloc(size_t count, size_t size) {
     size_t bytes;
     if (unlikely(__builtin_mul_overflow(count, size, &bytes)))
         return arena_refuse(SIZE_MAX, GRAIN);
     bool zero = false;
-    void *block = bytes <= SMALL_MAX ? fast_malloc(bytes) : allocate_zeroed(bytes, &zero);
+    void *block = bytes <= SMALL_MAX ? fast_malloc(bytes) : allocate(bytes, GRAIN, &zero);
     shadow_allocated(block, bytes);
     if (block == NULL)
         return NULL;
@@ -155,10 +153,7 @@ static void *allocate_aligned(size_t alignment, size_t size) {
     bool zero;
     if (alignment <= GRAIN)
         return fh_malloc(size);
-    void *block = sample_allocate(size, alignment, &zero);
-    if (likely(block == NULL))
-        block = arena_allocate(size, alignment, &zero);
-    return shadow_allocated(block, size);
+    return shadow_allocated(allocate(size, alignment, &zero), size);
 }
 
 int fh_posix_memalign(void **block, size_t alignment, size_t size) {

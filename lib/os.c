@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "digits.h"
 #include "shadow.h"
 #include "tuning.h"
 
@@ -305,6 +306,15 @@ bool os_identify(int file, struct file_of *of) {
     return true;
 }
 
+static bool is_same(const struct file_of *of, const struct file_of *other) {
+    return of->device == other->device && of->inode == other->inode;
+}
+
+bool os_is_of(int file, const struct file_of *of) {
+    struct file_of now;
+    return os_identify(file, &now) && is_same(&now, of);
+}
+
 static void set_lock(int file, int kind) {
     struct flock lock = {.l_type = (short)kind, .l_whence = SEEK_SET};
     (void)syscall(SYS_fcntl, file, F_SETLKW, &lock);
@@ -319,7 +329,6 @@ void os_unlock_file(int file) {
 }
 
 #define HIGH_FILE 1000 /* where a program does not expect one */
-#define DIGITS    10   /* of a descriptor, at most */
 
 /* The lowest numbers are those that programs count on. */
 static int move_up(int file) {
@@ -330,26 +339,18 @@ static int move_up(int file) {
     return moved;
 }
 
-static bool is_of(const struct shared *shared, const struct stat *status) {
-    return status->st_dev == shared->device && status->st_ino == shared->inode;
-}
-
 bool os_has_shared(const struct shared *shared) {
-    struct stat status;
-    return syscall(SYS_fstat, shared->file, &status) == 0 && is_of(shared, &status);
+    return os_is_of(shared->file, &shared->of);
 }
 
 bool os_shows_shared(const struct shared *shared) {
-    char name[] = "/proc/self/fd/", path[sizeof name + DIGITS], digits[DIGITS];
-    size_t length = sizeof name - 1, count = 0;
+    char name[] = "/proc/self/fd/", path[sizeof name + DIGITS_MOST] = "", digits[DIGITS_MOST];
     struct stat status;
-    for (unsigned rest = (unsigned)shared->file; count == 0 || rest != 0; rest /= 10)
-        digits[count++] = (char)('0' + rest % 10);
-    memcpy(path, name, length);
-    while (count != 0)
-        path[length++] = digits[--count];
-    path[length] = '\0';
-    return syscall(SYS_newfstatat, AT_FDCWD, path, &status, 0) == 0 && is_of(shared, &status);
+    memcpy(path, name, sizeof name - 1);
+    const char *first = digits_write(digits + DIGITS_MOST, (unsigned)shared->file, 10);
+    memcpy(path + sizeof name - 1, first, (size_t)(digits + DIGITS_MOST - first));
+    return syscall(SYS_newfstatat, AT_FDCWD, path, &status, 0) == 0 &&
+           is_same(&(struct file_of){status.st_dev, status.st_ino}, &shared->of);
 }
 
 /* The kernel does not only refuse a file that is longer than the process may write: it sends SIGXFSZ. */
@@ -366,17 +367,16 @@ bool os_share(struct shared *shared, const char *name, size_t length) {
     int file = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0)
         return false;
-    struct stat status;
+    struct file_of of;
     file = move_up(file);
-    bool is_made = syscall(SYS_ftruncate, file, (off_t)length) == 0 &&
-                   syscall(SYS_fstat, file, &status) == 0 &&
+    bool is_made = syscall(SYS_ftruncate, file, (off_t)length) == 0 && os_identify(file, &of) &&
                    syscall(SYS_fcntl, file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
     void *address = is_made ? mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
     if (address == MAP_FAILED) {
         syscall(SYS_close, file);
         return false;
     }
-    *shared = (struct shared){address, length, file, status.st_dev, status.st_ino};
+    *shared = (struct shared){address, length, file, of};
     return true;
 }
 

@@ -105,11 +105,13 @@ void os_close_file(int file);
 /* Writes to a file; returns how many bytes, 0: none, and errno says why. */
 size_t os_write(int file, const char *text, size_t length);
 
-/* What a descriptor is of: a program may close it and open another one. false if it is of none. */
+/* What a descriptor is of: a program may close it and open another one. false if it is of none; and whether
+ * it is still of that. */
 struct file_of {
     uint64_t device, inode;
 };
 bool os_identify(int file, struct file_of *of);
+bool os_is_of(int file, const struct file_of *of);
 
 /* Waits until no other process has the file locked, and locks it; without effect where it is none. */
 void os_lock_file(int file);
@@ -119,8 +121,8 @@ void os_unlock_file(int file);
 struct shared {
     void *address;
     size_t length;
-    int file;               /* in the descriptors of the thread that has made it */
-    uint64_t device, inode; /* of that file, for a program may close it and open another one */
+    int file; /* in the descriptors of the thread that has made it */
+    struct file_of of;
 };
 
 /* Makes length zeroed bytes of it, under a name in /proc/PID/fd; false if there are none, or not to be had.

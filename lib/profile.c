@@ -30,10 +30,6 @@ static double try_common(size_t size) {
     return interval;
 }
 
-static bool has_caches(void) {
-    return thread.own != NULL && arena_has_cache(thread.own);
-}
-
 /* What is found out of a sample before it is kept. */
 struct sampling {
     struct sampled sampled;
@@ -85,19 +81,22 @@ static cold void profile_large(void *block, size_t size, double interval, void *
 
 /* A block of a class, with what the cache of the class is to be afterwards. */
 static void *take_of_class(unsigned class, size_t size, void *const *frame) {
-    if (has_caches() && thread.cache[class] == NULL && !thread.is_profiling && cuts_pass_malloc(class))
-        return NULL;
+    bool has_cache = thread.own != NULL && arena_has_cache(thread.own);
     if (thread.is_profiling) { /* the unwinder has called */
-        if (has_caches())
+        if (has_cache)
             cuts_pass(class);
         return NULL;
     }
+    if (has_cache && thread.cache[class] == NULL && cuts_pass_malloc(class))
+        return NULL;
     size_t bytes = size_class_bytes(class);
     double interval = thread.own == NULL ? try_common(bytes)
-                      : has_caches()     ? cuts_malloc(class)
+                      : has_cache        ? cuts_malloc(class)
                                          : cuts_malloc_mapped(bytes);
-    void *block = interval == 0 ? NULL : take_small(size, class, interval, frame);
-    if (block == NULL && interval != 0 && has_caches()) /* it is missed, and pops what is there */
+    if (interval == 0)
+        return NULL;
+    void *block = take_small(size, class, interval, frame);
+    if (block == NULL && has_cache) /* it is missed, and pops what is there */
         cuts_pass(class);
     return block;
 }
@@ -120,7 +119,7 @@ void *profile_take(size_t size, size_t alignment, bool *zero, void *const *frame
     if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX - size)
         return NULL;
     int error = errno;
-    size_t rounded = ((size == 0) + size + alignment - 1) & ~(alignment - 1);
+    size_t rounded = size_rounded(size, alignment);
     void *block = rounded <= SMALL_MAX ? take_of_class((unsigned)size_class(rounded), size, frame)
                                        : take_mapped(size, alignment, zero, frame);
     errno = error;
@@ -136,9 +135,10 @@ cold void profile_retake(void *block, size_t size, void *const *frame) {
     if (owner != OWNER_LARGE && owner != OWNER_HUGE)
         return;
     int error = errno;
-    uint32_t number = owner == OWNER_LARGE ? large_unprofile(slab) : huge_unprofile(huge_of(slab));
-    if (number != 0)
-        profiled_end(number);
+    if (owner == OWNER_LARGE)
+        large_unprofile(slab);
+    else
+        huge_unprofile(huge_of(slab));
     double interval = thread.own == NULL ? try_common(size) : cuts_malloc_mapped(size);
     if (interval != 0)
         profile_large(block, size, interval, frame);
@@ -179,8 +179,7 @@ void profile_start(void) {
  * after the other. */
 void profile_finish(void) {
     int error = errno, file = (int)config.profile_fd;
-    struct file_of of;
-    if (file != 0 && os_identify(file, &of) && of.device == last_dump.device && of.inode == last_dump.inode) {
+    if (file != 0 && os_is_of(file, &last_dump)) {
         os_lock_file(file);
         (void)fh_profile_dump(file);
         os_unlock_file(file);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "digits.h"
 #include "stack.h"
 #include "thread.h"
 
@@ -31,12 +32,9 @@ static void put(struct line *line, const char *text) {
 }
 
 static void put_number(struct line *line, unsigned long long number, unsigned base) {
-    char digits[24];
-    size_t i = sizeof digits;
-    do
-        digits[--i] = "0123456789abcdef"[number % base];
-    while ((number /= base) != 0);
-    put_bytes(line, digits + i, sizeof digits - i);
+    char digits[DIGITS_MOST], *end = digits + sizeof digits;
+    const char *first = digits_write(end, number, base);
+    put_bytes(line, first, (size_t)(end - first));
 }
 
 static void put_address(struct line *line, const void *address) {

@@ -102,13 +102,6 @@ static uint64_t least(uint64_t a, uint64_t b) {
 
 #define READ(counter) atomic_load_explicit(&(counter), memory_order_relaxed)
 
-static uint64_t cached_bytes(const struct counters *counters) {
-    uint64_t bytes = 0;
-    for (unsigned class = 1; class < CLASSES; class ++)
-        bytes += READ(counters->cached[class]) * size_class_bytes(class);
-    return bytes;
-}
-
 static void record_arena(struct account *account, const struct arena *arena) {
     const struct counters *counters = &arena->counters;
     struct fh_arena_stats *record = image_record(account->image, TABLE_ARENAS, arena->index);
@@ -119,7 +112,7 @@ static void record_arena(struct account *account, const struct arena *arena) {
         return;
     record->thread_id = READ(arena->thread_id);
     record->state = arena == &late_arena ? FH_ARENA_LATE : state;
-    record->cached = cached_bytes(counters);
+    record->cached = totals_cached(counters);
     record->kept_runs = runs_kept(arena);
     record->outbox = outbox_bytes(arena);
     record->refills = READ(counters->refills);

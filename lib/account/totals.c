@@ -22,10 +22,11 @@ static uint64_t class_bytes(const _Atomic int64_t *blocks) {
     return bytes < 0 ? 0 : (uint64_t)bytes;
 }
 
-static uint64_t cached_bytes(const struct counters *sum) {
+uint64_t totals_cached(const struct counters *counters) {
     uint64_t bytes = 0;
     for (unsigned class = 1; class < CLASSES; class ++)
-        bytes += sum->cached[class] * size_class_bytes(class);
+        bytes +=
+            atomic_load_explicit(&counters->cached[class], memory_order_relaxed) * size_class_bytes(class);
     return bytes;
 }
 
@@ -70,6 +71,6 @@ struct fh_counts totals_counts(const struct totals *totals) {
 uint64_t totals_live(const struct totals *totals) {
     const struct counters *sum = &totals->counters;
     uint64_t used = class_bytes(sum->used);
-    uint64_t freed = cached_bytes(sum) + class_bytes(sum->queued) + totals->outboxes + sum->quarantined;
+    uint64_t freed = totals_cached(sum) + class_bytes(sum->queued) + totals->outboxes + sum->quarantined;
     return used > freed ? used - freed : 0;
 }

@@ -191,7 +191,7 @@ static void *allocate(struct arena *arena, size_t size, size_t alignment, bool *
     *zero = false;
     if (unlikely(config.guard >= 2))
         return allocate_guarded(arena, size, alignment, zero);
-    size_t rounded = ((size == 0) + size + alignment - 1) & ~(alignment - 1);
+    size_t rounded = size_rounded(size, alignment);
     if (rounded <= SMALL_MAX)
         return allocate_small(arena, (unsigned)size_class(rounded));
     return allocate_mapped(arena, (size == 0) + size, alignment, zero);

@@ -105,13 +105,17 @@ void cuts_push(unsigned class, struct block *block) {
         cut_at(cuts, class, &thread.cache[class], 0, interval);
 }
 
-static void spare_returns(struct cuts *cuts, unsigned class) {
+/* Whether the empty cache begins with a cut. If it has none, the spare one becomes it before. */
+static bool begins_with_cut(struct cuts *cuts, unsigned class) {
     struct stock *stock = thread.own->stock;
+    if (cuts->of_cache[class] != NULL || stock->spare[class] == NULL)
+        return cuts->of_cache[class] != NULL;
     thread.cache[class] = cuts->spare_is_cut[class] ? NULL : stock->spare[class];
     cuts->of_cache[class] = cuts->of_spare[class];
     stock->spare[class] = NULL;
     cuts->of_spare[class] = NULL;
     cuts->spare_is_cut[class] = false;
+    return thread.cache[class] == NULL && cuts->of_cache[class] != NULL;
 }
 
 /* The cache is empty but for what is below its uppermost cut. */
@@ -142,20 +146,16 @@ double cuts_malloc(unsigned class) {
     struct cuts *cuts = cuts_own();
     if (cuts == NULL || thread.cache[class] != NULL)
         return 0;
-    if (cuts->of_cache[class] == NULL && thread.own->stock->spare[class] != NULL)
-        spare_returns(cuts, class);
-    if (thread.cache[class] != NULL)
-        return 0;
-    return cuts->of_cache[class] != NULL ? cut_end(cuts, class) : cuts_malloc_mapped(size_class_bytes(class));
+    if (begins_with_cut(cuts, class))
+        return cut_end(cuts, class);
+    return thread.cache[class] != NULL ? 0 : cuts_malloc_mapped(size_class_bytes(class));
 }
 
 void cuts_pass(unsigned class) {
     struct cuts *cuts = thread.own->cuts;
     if (cuts == NULL || thread.cache[class] != NULL)
         return;
-    if (cuts->of_cache[class] == NULL && thread.own->stock->spare[class] != NULL)
-        spare_returns(cuts, class);
-    if (thread.cache[class] == NULL && cuts->of_cache[class] != NULL)
+    if (begins_with_cut(cuts, class))
         (void)cut_open(cuts, class);
 }
 

@@ -44,7 +44,7 @@ struct cuts {
     double interval_of[CLASSES]; /* of that one */
     uint32_t uses[CLASSES];      /* counts what is done to a class here */
     struct cut *unused;
-    double run_interval; /* of runs: see cuts_run_is_due; 0: the next one is none */
+    double run_interval; /* of runs: see cuts_runs; 0: the next one is none */
 };
 
 /* The calling thread's, which has an arena; NULL if there is no memory. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../digits.h"
 #include "../lock.h"
 #include "../os.h"
 #include "countdown.h"
@@ -51,12 +52,9 @@ static void put(struct out *out, const char *text) {
 }
 
 static void put_number(struct out *out, uint64_t number, unsigned base) {
-    char digits[24];
-    size_t i = sizeof digits;
-    do
-        digits[--i] = "0123456789abcdef"[number % base];
-    while ((number /= base) != 0);
-    put_bytes(out, digits + i, sizeof digits - i);
+    char digits[DIGITS_MOST], *end = digits + sizeof digits;
+    const char *first = digits_write(end, number, base);
+    put_bytes(out, first, (size_t)(end - first));
 }
 
 /* As an integer, or as digits, "e+" and a power of ten. */

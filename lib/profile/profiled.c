@@ -81,7 +81,6 @@ static void take_back(uint32_t number) {
 }
 
 void *profiled_take(unsigned class, const struct sampled *sampled) {
-    int error = errno;
     lock_take(&profile_lock);
     uint32_t number = add(sampled);
     void *block = number == 0 ? NULL : places_take(class, number);
@@ -90,18 +89,15 @@ void *profiled_take(unsigned class, const struct sampled *sampled) {
     lock_give(&profile_lock);
     if (block == NULL)
         profiled_miss();
-    errno = error;
     return block;
 }
 
 uint32_t profiled_add(const struct sampled *sampled) {
-    int error = errno;
     lock_take(&profile_lock);
     uint32_t number = add(sampled);
     lock_give(&profile_lock);
     if (number == 0)
         profiled_miss();
-    errno = error;
     return number;
 }
 

@@ -18,10 +18,10 @@ struct sampled {
     uint32_t depth;
 };
 
-/* A block of a class for a small sample; NULL if there is no room, which is counted. */
+/* A block of a class for a small sample; NULL if there is no room, which is counted. errno is not kept. */
 void *profiled_take(unsigned class, const struct sampled *sampled);
 
-/* The number of a sample that is no place; 0 if there is no room. */
+/* The number of a sample that is no place; 0 if there is no room. errno is not kept. */
 uint32_t profiled_add(const struct sampled *sampled);
 
 /* The block with a number has been freed. */

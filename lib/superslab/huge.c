@@ -47,10 +47,12 @@ void *huge_take_recent(size_t size) {
     return huge->base;
 }
 
-uint32_t huge_unprofile(struct huge *huge) {
+void huge_unprofile(struct huge *huge) {
     uint32_t number = huge->profiled;
+    if (likely(number == 0))
+        return;
     huge->profiled = 0;
-    return number;
+    profiled_end(number);
 }
 
 /* A huge block is never looked into but by its user, and its descriptor is recycled as one: so there is
@@ -60,9 +62,7 @@ bool huge_give(struct huge *huge) {
     if (!atomic_compare_exchange_strong_explicit(&huge->slab.owner, &owner, OWNER_FREE, memory_order_acquire,
                                                  memory_order_relaxed))
         return false;
-    uint32_t number = huge_unprofile(huge);
-    if (unlikely(number != 0))
-        profiled_end(number);
+    huge_unprofile(huge);
     if (!excess_allows(huge->length) || !recent_keep(huge))
         huge_release(huge);
     excess_leave();

@@ -26,7 +26,7 @@ bool huge_give(struct huge *huge);
  * is as it was. */
 void *huge_resize(struct huge *huge, size_t size);
 
-/* The block is no profiled one any more; returns the number that it had, or 0. */
-uint32_t huge_unprofile(struct huge *huge);
+/* The block is no profiled one any more, if it was. */
+void huge_unprofile(struct huge *huge);
 
 #endif

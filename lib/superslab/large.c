@@ -53,11 +53,11 @@ void large_profile(struct slab *slab, uint32_t number) {
     slab->run.profiled = number;
 }
 
-uint32_t large_unprofile(struct slab *slab) {
-    if (slab->run.start == large_start(slab))
-        return 0;
+void large_unprofile(struct slab *slab) {
+    if (likely(slab->run.start == large_start(slab)))
+        return;
     slab->run.start = large_start(slab);
-    return slab->run.profiled;
+    profiled_end(slab->run.profiled);
 }
 
 bool large_end(struct slab *slab) {
@@ -65,9 +65,7 @@ bool large_end(struct slab *slab) {
     if (!atomic_compare_exchange_strong_explicit(&slab->owner, &owner, OWNER_FREE, memory_order_acquire,
                                                  memory_order_relaxed))
         return false;
-    uint32_t number = large_unprofile(slab);
-    if (unlikely(number != 0))
-        profiled_end(number);
+    large_unprofile(slab);
     return true;
 }
 

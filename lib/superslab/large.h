@@ -26,10 +26,9 @@ static inline char *large_start(const struct slab *slab) {
     return (char *)((uintptr_t)slab->run.start & ~RUN_PROFILED);
 }
 
-/* Whoever has the block makes it a profiled one, of that number; and none any more, then its number is
- * returned, or 0. */
+/* Whoever has the block makes it a profiled one, of that number; and none any more, if it is one. */
 void large_profile(struct slab *slab, uint32_t number);
-uint32_t large_unprofile(struct slab *slab);
+void large_unprofile(struct slab *slab);
 
 /* Bytes of the block that can be used. */
 static inline size_t large_size(const struct slab *slab) {

@@ -16,6 +16,11 @@ static inline uintptr_t size_class(size_t size) {
     return size_class_table[(size + GRAIN - 1) / GRAIN];
 }
 
+/* A size as the class of its block has to hold it; 0 is a size of 1. */
+static inline size_t size_rounded(size_t size, size_t alignment) {
+    return ((size == 0) + size + alignment - 1) & ~(alignment - 1);
+}
+
 /* The block size of a class, in bytes, for tables. */
 #define SIZE_CLASS_BYTES(class)                                                                              \
     ((class) <= 8 ? (class) * GRAIN : (GRAIN << (((class) - 9) / 8 & 31)) * (9 + ((class) - 9) % 8))

@@ -120,16 +120,16 @@ static int visit(void *unused) {
     require(fh_live(0) == -1 && errno == EPERM);
     atomic_store(&next_look, 0);
     require(work(false) == PERIOD_ASKED);
-    require(before.address == live.shared.address && before.inode == live.shared.inode);
+    require(before.address == live.shared.address && before.of.inode == live.shared.of.inode);
     _exit(0);
 }
 
 static void a_guest_leaves_it_alone(void **state) {
     (void)state;
-    ino_t inode = live.shared.inode;
+    ino_t inode = live.shared.of.inode;
     run_as_guest(visit);
     assert_false(is_guest());
-    assert_true(is_own() && os_has_shared(&live.shared) && live.shared.inode == inode);
+    assert_true(is_own() && os_has_shared(&live.shared) && live.shared.of.inode == inode);
     assert_true(take());
     give();
 }
@@ -157,12 +157,12 @@ static void a_guest_makes_none(void **state) {
 static void what_was_closed_is_shown_again(void **state) {
     (void)state;
     assert_true(os_shows_shared(&live.shared));
-    ino_t inode = live.shared.inode;
+    ino_t inode = live.shared.of.inode;
     close(live.shared.file);
     assert_false(os_shows_shared(&live.shared));
     atomic_store(&next_look, 0);
     (void)work(false);
-    assert_true(live.shared.inode != inode);
+    assert_true(live.shared.of.inode != inode);
     assert_true(os_shows_shared(&live.shared) && os_has_shared(&live.shared));
     assert_int_equal(page()->process_id, os_process());
 }
@@ -193,9 +193,9 @@ static void close_own(void *unused) {
 
 static void descriptors_of_a_thread_do_not_count(void **state) {
     (void)state;
-    ino_t inode = live.shared.inode;
+    ino_t inode = live.shared.of.inode;
     run_alone(close_own, NULL);
-    assert_true(live.shared.inode == inode);
+    assert_true(live.shared.of.inode == inode);
     assert_true(os_has_shared(&live.shared));
 }
 
