@@ -13,6 +13,7 @@
 #include "os.h"
 #include "report.h"
 #include "sample.h"
+#include "superslab/closed.h"
 #include "superslab/huge.h"
 #include "superslab/large.h"
 #include "superslab/registry.h"
@@ -55,11 +56,11 @@ static struct place locate_small(const struct slab *slab, const char *address) {
 }
 
 /* Of a huge block only the first unit of each granule is registered. */
-static struct place locate_huge(struct slab *slab, const char *address) {
+static struct place locate_huge(struct slab *slab, const char *address, const char *state) {
     const struct huge *huge = huge_of(slab);
     if ((size_t)(address - huge->base) >= huge->length)
         return (struct place){.state = "free"};
-    return (struct place){.state = "live", .block = huge->base, .size = huge->length};
+    return (struct place){.state = state, .block = huge->base, .size = huge->length};
 }
 
 /* Not by the look-up that verdict.c makes, which asks for a huge block alone: here what is free counts, too.
@@ -73,7 +74,9 @@ static struct place locate(const char *address) {
         return nowhere;
     const struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     if (owner == OWNER_HUGE)
-        return locate_huge(slab, address);
+        return locate_huge(slab, address, "live");
+    if (owner == OWNER_FREE && closed_has(huge_of(slab)))
+        return locate_huge(slab, address, "free");
     if (owner == OWNER_FREE)
         return (struct place){.state = "free"};
     if (!is_unit) /* a SuperSlab of which there is a part only */

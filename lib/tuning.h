@@ -80,6 +80,7 @@
 #define RESERVE_SHARE   16u  /* one granule in so many is not for huge blocks when no region can be had */
 #define RESERVE_MOST    4u   /* granules: of those, at most */
 #define RECENT_BLOCKS   16u  /* huge blocks that were freed last */
+#define CLOSED_BLOCKS   16u  /* likewise, at guard level 2: nobody may touch them */
 #define HUGE_MAX        (512ul << 20) /* bytes: above it a block has a mapping of its own */
 #define KEEP_SHARE      5u            /* kept beyond what has lived lately: one part in so many of it */
 #define SPARSE_UNITS    8u            /* free and clean in a SuperSlab, and it loses its huge pages */

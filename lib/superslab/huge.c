@@ -3,8 +3,10 @@
 
 #include <errno.h>
 
+#include "../config.h"
 #include "../os.h"
 #include "../profile/profiled.h"
+#include "closed.h"
 #include "excess.h"
 #include "move.h"
 #include "place.h"
@@ -55,6 +57,12 @@ void huge_unprofile(struct huge *huge) {
     profiled_end(number);
 }
 
+static bool keep(struct huge *huge) {
+    if (unlikely(config.guard >= 2))
+        return closed_keep(huge);
+    return excess_allows(huge->length) && recent_keep(huge);
+}
+
 /* A huge block is never looked into but by its user, and its descriptor is recycled as one: so there is
  * nothing to wait for. */
 bool huge_give(struct huge *huge) {
@@ -63,7 +71,7 @@ bool huge_give(struct huge *huge) {
                                                  memory_order_relaxed))
         return false;
     huge_unprofile(huge);
-    if (!excess_allows(huge->length) || !recent_keep(huge))
+    if (!keep(huge))
         huge_release(huge);
     excess_leave();
     return true;

@@ -9,6 +9,7 @@
 #include "../os.h"
 #include "../thread.h"
 #include "call.h"
+#include "closed.h"
 #include "decay.h"
 #include "excess.h"
 #include "limbo.h"
@@ -228,6 +229,7 @@ void purge_all(void) {
     lock_give(&purge_lock);
     limbo_empty_all();
     recent_flush();
+    closed_flush();
     lock_take(&purge_lock);
     region_purge(&slice);
     lock_give(&purge_lock);

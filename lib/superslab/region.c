@@ -2,6 +2,7 @@
 #include "region.h"
 
 #include "../lock.h"
+#include "../os.h"
 #include "bits.h"
 #include "loose.h"
 #include "reservation.h"
@@ -153,6 +154,19 @@ void region_give(const struct granules *granules) {
     lock_take(&regions_lock);
     granules_free(granules->region, granules->first, granules->count);
     loose_leave();
+}
+
+bool region_renew(const struct granules *granules, size_t length) {
+    const struct region *region = granules->region;
+    lock_take(&regions_lock);
+    bool is_small = granules->first + granules->count > region->small;
+    lock_give(&regions_lock);
+    char *base = granules_address(granules);
+    if (!os_renew(base, length))
+        return false;
+    if (is_small)
+        os_advise_huge_pages(base, length, false);
+    return true;
 }
 
 void region_hold(const struct granules *granules, uint64_t dirty) {

@@ -34,6 +34,9 @@ void region_shorten(struct granules *granules, size_t length);
 /* Gives back granules of a huge block, or one that leaves limbo. */
 void region_give(const struct granules *granules);
 
+/* Maps length bytes of granules in use anew, without pages. false if the kernel refuses. */
+bool region_renew(const struct granules *granules, size_t length);
+
 /* A SuperSlab's granule goes to limbo, with these units dirty. */
 void region_hold(const struct granules *granules, uint64_t dirty);
 

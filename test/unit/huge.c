@@ -12,6 +12,7 @@
 #include "config.h"
 #include "freehold.h"
 #include "os.h"
+#include "superslab/closed.h"
 #include "superslab/huge.h"
 #include "superslab/purge.h"
 #include "superslab/recent.h"
@@ -278,6 +279,45 @@ static void what_was_freed_last_merges_for_another_length(void **state) {
     purge_all();
 }
 
+/* At guard level 2. */
+static void nobody_may_touch_what_was_freed(void **state) {
+    struct huge *blocks[CLOSED_BLOCKS];
+    bool zero;
+    (void)state;
+    config.guard = 2;
+    uint64_t used = region_used_bytes(), live = huge_bytes();
+    for (unsigned i = 0; i < CLOSED_BLOCKS; i++) {
+        blocks[i] = take((5 + i) * MIB, &zero);
+        mark(blocks[i]);
+    }
+    for (unsigned i = 0; i < CLOSED_BLOCKS; i++)
+        assert_true(huge_give(blocks[i]));
+    assert_int_equal(huge_bytes(), live);
+    for (unsigned i = 0; i < CLOSED_BLOCKS; i++) {
+        char *last = blocks[i]->base + blocks[i]->length - sizeof(void *);
+        assert_true(closed_has(blocks[i]) && !os_can_read(blocks[i]->base) && !os_can_read(last));
+        assert_false(is_live(registry_find(blocks[i]->base)) || huge_give(blocks[i]));
+    }
+    struct huge *other = take(5 * MIB, &zero);
+    assert_true(huge_give(other));
+    assert_false(closed_has(blocks[0]));
+    assert_true(closed_has(blocks[1]) && closed_has(other));
+    purge_all();
+    for (unsigned i = 1; i < CLOSED_BLOCKS; i++)
+        assert_false(closed_has(blocks[i]));
+    assert_int_equal(region_used_bytes(), used);
+    assert_int_equal(region_loose_bytes(), 0);
+    config.guard = 1;
+    for (unsigned i = 0; i < CLOSED_BLOCKS; i++) {
+        blocks[i] = take((5 + i) * MIB, &zero);
+        mark(blocks[i]);
+    }
+    for (unsigned i = 0; i < CLOSED_BLOCKS; i++) {
+        assert_true(is_marked(blocks[i], blocks[i]->length));
+        give(blocks[i]);
+    }
+}
+
 static void the_limit_holds_and_nothing_is_lost_at_it(void **state) {
     bool zero;
     (void)state;
@@ -429,6 +469,7 @@ int main(void) {
         cmocka_unit_test(a_huge_block_is_freed_once),
         cmocka_unit_test(what_was_freed_last_serves_its_length_as_it_is),
         cmocka_unit_test(what_was_freed_last_merges_for_another_length),
+        cmocka_unit_test(nobody_may_touch_what_was_freed),
         cmocka_unit_test(the_limit_holds_and_nothing_is_lost_at_it),
         cmocka_unit_test(a_very_huge_block_has_a_mapping_of_its_own),
         cmocka_unit_test(who_maps_what_a_block_has_left_stays_registered),
