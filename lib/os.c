@@ -290,11 +290,42 @@ void os_close_file(int file) {
     syscall(SYS_close, file);
 }
 
+/* The kernel's sets of signals. */
+#define SIGNAL(number) (1ul << ((number)-1))
+#define WRITE_SIGNALS  (SIGNAL(SIGPIPE) | SIGNAL(SIGXFSZ)) /* what a write may raise */
+
+struct signals {
+    uint64_t blocked; /* by us: to be unblocked */
+    uint64_t ours;    /* not pending before: to be taken away */
+};
+
+static struct signals signals_block(void) {
+    uint64_t signals = WRITE_SIGNALS, before = 0, pending = 0;
+    if (atomic_load_explicit(&has_sandbox, memory_order_relaxed) ||
+        syscall(SYS_rt_sigprocmask, SIG_BLOCK, &signals, &before, sizeof before) != 0)
+        return (struct signals){0, 0};
+    (void)syscall(SYS_rt_sigpending, &pending, sizeof pending);
+    return (struct signals){signals & ~before, signals & ~pending};
+}
+
+static void signals_unblock(struct signals signals, bool is_raised) {
+    struct timespec now = {0, 0};
+    if (is_raised && signals.ours != 0)
+        (void)syscall(SYS_rt_sigtimedwait, &signals.ours, NULL, &now, sizeof signals.ours);
+    if (signals.blocked != 0)
+        (void)syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &signals.blocked, NULL, sizeof signals.blocked);
+}
+
+/* By system calls: write is a cancellation point, and a sanitizer replaces it. */
 size_t os_write(int file, const char *text, size_t length) {
     long written;
+    struct signals signals = signals_block();
     do
         written = syscall(SYS_write, file, text, length);
     while (written < 0 && errno == EINTR);
+    int error = errno;
+    signals_unblock(signals, written < 0 && (error == EPIPE || error == EFBIG));
+    errno = error;
     return written > 0 ? (size_t)written : 0;
 }
 

@@ -102,7 +102,8 @@ int os_open_file(const char *name);
 size_t os_read_file(int file, char *text, size_t size);
 void os_close_file(int file);
 
-/* Writes to a file; returns how many bytes, 0: none, and errno says why. */
+/* Writes to a file; returns how many bytes, 0: none, and errno says why. A pipe that nobody reads, and a file
+ * that is as long as it may be, are such reasons and raise no signal. */
 size_t os_write(int file, const char *text, size_t length);
 
 /* What a descriptor is of: a program may close it and open another one. false if it is of none; and whether

@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "digits.h"
+#include "os.h"
 #include "stack.h"
 #include "thread.h"
 
@@ -46,12 +47,11 @@ static void write_out(struct line *line) {
     const char *rest = line->text;
     line->text[line->length++] = '\n';
     while (line->length != 0) {
-        /* Not write, which is a cancellation point, and which a sanitizer replaces. */
-        ssize_t written = syscall(SYS_write, STDERR_FILENO, rest, line->length);
-        if (written <= 0)
+        size_t written = os_write(STDERR_FILENO, rest, line->length);
+        if (written == 0)
             return;
         rest += written;
-        line->length -= (size_t)written;
+        line->length -= written;
     }
 }
 
