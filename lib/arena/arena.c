@@ -10,6 +10,7 @@
 #include "../profile/profiled.h"
 #include "../remote/outbox.h"
 #include "../sample.h"
+#include "../superslab/closed.h"
 #include "../superslab/filling.h"
 #include "../superslab/huge.h"
 #include "../superslab/large.h"
@@ -197,9 +198,10 @@ static void *allocate(struct arena *arena, size_t size, size_t alignment, bool *
     return allocate_mapped(arena, (size == 0) + size, alignment, zero);
 }
 
-/* Whether what is kept, or free, or waits for a grace period may be what is missing. */
+/* Whether what is kept, or free, or closed, or waits for a grace period may be what is missing. */
 static bool may_be_found(size_t size) {
-    return size <= region_reserved_bytes() - region_used_bytes() + superslabs_now() * SUPERSLAB;
+    uint64_t in_use = region_used_bytes() - closed_bytes();
+    return size <= region_reserved_bytes() - in_use + superslabs_now() * SUPERSLAB;
 }
 
 /* A block from the thread's runs, or NULL. */

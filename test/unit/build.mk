@@ -29,8 +29,8 @@ $(UNIT_DIR)/outbox: UNIT_LDFLAGS := -Wl,--wrap=metadata_take
 # For a namespace in which a child has its parent's number.
 $(BUILD)/obj/test/unit/live.o: lib/live.c
 $(UNIT_DIR)/live: UNIT_LDFLAGS := -Wl,--wrap=os_process
-# For a kernel that moves no pages, and what happens as soon as they are moved.
-$(UNIT_DIR)/huge: UNIT_LDFLAGS := -Wl,--wrap=os_move
+# For a kernel that moves no pages, or maps none, and what happens as soon as they are moved.
+$(UNIT_DIR)/huge: UNIT_LDFLAGS := -Wl,--wrap=os_move,--wrap=os_renew
 # And for a clock that does not matter.
 $(UNIT_DIR)/cuts $(UNIT_DIR)/profile: UNIT_LDFLAGS := -Wl,--wrap=countdown_pace -lm
 # And for no memory for samples.

@@ -318,6 +318,39 @@ static void nobody_may_touch_what_was_freed(void **state) {
     }
 }
 
+static bool is_full; /* the kernel maps nothing anew */
+
+bool __wrap_os_renew(void *address, size_t length);
+bool __real_os_renew(void *address, size_t length);
+
+bool __wrap_os_renew(void *address, size_t length) {
+    return !is_full && __real_os_renew(address, length);
+}
+
+static void what_cannot_be_opened_yet_is_not_lost(void **state) {
+    struct huge *blocks[CLOSED_BLOCKS + 2];
+    bool zero;
+    (void)state;
+    config.guard = 2;
+    uint64_t used = region_used_bytes(), before = closed_bytes();
+    for (unsigned i = 0; i < CLOSED_BLOCKS + 2; i++)
+        blocks[i] = take(5 * MIB, &zero);
+    is_full = true;
+    for (unsigned i = 0; i < CLOSED_BLOCKS + 2; i++)
+        assert_true(huge_give(blocks[i]));
+    purge_all();
+    for (unsigned i = 0; i < CLOSED_BLOCKS; i++)
+        assert_true(closed_has(blocks[i]));
+    assert_true(closed_bytes() > before);
+    is_full = false;
+    purge_all();
+    for (unsigned i = 0; i < CLOSED_BLOCKS + 2; i++)
+        assert_false(closed_has(blocks[i]));
+    assert_int_equal(closed_bytes(), before);
+    assert_int_equal(region_used_bytes(), used);
+    config.guard = 1;
+}
+
 static void the_limit_holds_and_nothing_is_lost_at_it(void **state) {
     bool zero;
     (void)state;
@@ -470,6 +503,7 @@ int main(void) {
         cmocka_unit_test(what_was_freed_last_serves_its_length_as_it_is),
         cmocka_unit_test(what_was_freed_last_merges_for_another_length),
         cmocka_unit_test(nobody_may_touch_what_was_freed),
+        cmocka_unit_test(what_cannot_be_opened_yet_is_not_lost),
         cmocka_unit_test(the_limit_holds_and_nothing_is_lost_at_it),
         cmocka_unit_test(a_very_huge_block_has_a_mapping_of_its_own),
         cmocka_unit_test(who_maps_what_a_block_has_left_stays_registered),
