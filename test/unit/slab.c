@@ -3,8 +3,11 @@
  * Slabs against a model of which blocks are out, and slab_check against slabs that are broken on purpose. */
 #include "check.h"
 
+#include <sys/mman.h>
+
 #include "child.h"
 #include "layout.h"
+#include "os.h"
 #include "random.h"
 #include "superslab/registry.h"
 #include "superslab/size_class.h"
@@ -256,6 +259,31 @@ static void check_finds_what_is_broken(void **state) {
     slab_give_up(slab);
 }
 
+/* All blocks are free but one, which the program has forbidden to read. */
+static void take_all_but_one(void *slab) {
+    struct block *kept = block_at(slab, 3);
+    assert_int_equal(mprotect(kept, os_page(), PROT_NONE), 0);
+    assert_int_equal(slab_take(slab, BLOCKS_MOST, BLOCKS_MOST).count, ((struct slab *)slab)->capacity - 1);
+}
+
+static void a_live_block_may_be_one_that_nobody_may_read(void **state) {
+    (void)state;
+    if (os_page() > SMALL_MAX)
+        skip();
+    struct slab *slab = slab_make(&arena, (unsigned)size_class(os_page()));
+    while (slab->used < slab->capacity)
+        (void)slab_take(slab, 1, 1);
+    for (uint32_t i = 0; i < slab->capacity; i++)
+        if (i != 3)
+            slab_push(slab, block_at(slab, i));
+    struct child child;
+    child_run(&child, take_all_but_one, slab);
+    assert_true(child_returned(&child));
+    slab->used = 0;
+    slab_give_up(slab);
+}
+
 TESTS(cmocka_unit_test(a_slab_hands_out_each_block_once), cmocka_unit_test(a_slab_follows_its_model),
       cmocka_unit_test(holds_block_knows_each_block_by_its_start),
-      cmocka_unit_test(a_slab_given_up_leaves_no_trace), cmocka_unit_test(check_finds_what_is_broken))
+      cmocka_unit_test(a_slab_given_up_leaves_no_trace), cmocka_unit_test(check_finds_what_is_broken),
+      cmocka_unit_test(a_live_block_may_be_one_that_nobody_may_read))
