@@ -323,19 +323,21 @@ struct room {
 };
 
 /* What the fast paths touch, in thread-local storage: all of it thread only. What slow paths alone touch, or
- * what is as near by the arena, is there. */
+ * what is as near by the arena, is there. The C library puts it where a page begins in the middle: there the
+ * table is, and not the caches of classes whose blocks all begin with a page as well, for the processor's
+ * cache has few places for lines that do. */
 struct thread {
     struct arena *arena; /* the thread's arena as the fast paths see it: empty_arena when they are to be
                             left, that is before the first refill, after the exit, and with guards */
-    struct block *cache[CLASSES]; /* LIFO of blocks to hand out, by class */
-    uint8_t state;                /* enum thread_state: see there what each may do */
-    uint8_t fresh_frees;          /* frees while FRESH, up to FRESH_FREES */
-    uint8_t locks;                /* mutexes that it has or is about to have; see lock.h */
-    bool is_profiling;            /* it takes a sample of the heap profile, or is not to */
-    struct room room[CLASSES];
     uint8_t class_of[TINY_MAX + 1]; /* the class of every size up to TINY_MAX; here because its address takes
                                        no instruction */
-    struct arena *own;              /* the thread's arena while it is RUNNING, else NULL */
+    uint8_t state;                  /* enum thread_state: see there what each may do */
+    uint8_t fresh_frees;            /* frees while FRESH, up to FRESH_FREES */
+    uint8_t locks;                  /* mutexes that it has or is about to have; see lock.h */
+    bool is_profiling;              /* it takes a sample of the heap profile, or is not to */
+    struct block *cache[CLASSES];   /* LIFO of blocks to hand out, by class */
+    struct room room[CLASSES];
+    struct arena *own; /* the thread's arena while it is RUNNING, else NULL */
 };
 
 /* Adds to a counter of one's own: no other thread writes it, so there is no need for an atomic addition. */
