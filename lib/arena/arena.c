@@ -505,10 +505,21 @@ static noinline void free_without_room(struct arena *arena, unsigned class, void
         make_room_and_add(arena, class, address);
 }
 
+/* Whether a block of a slab that nobody owns may be more to the thread than one for its outbox. */
+static bool may_stay(const struct arena *arena, unsigned class) {
+    return thread.room[class].left > 0 || slabs_have_room(arena) || cache_can_be_set_aside(class) ||
+           unlikely(cuts_are_due(class));
+}
+
 /* A block of a slab that nobody owns, in a class that the thread uses: it becomes the owner if it may. Else
- * it caches the block all the same. */
+ * it caches the block all the same, or leaves it to the outbox, which touches many at a time. */
 static noinline void free_ownerless(struct arena *arena, unsigned class, struct block *block,
                                     struct entry entry) {
+    if (!may_stay(arena, class)) {
+        if (!outbox_add(arena, class, block))
+            make_room_and_add(arena, class, block);
+        return;
+    }
     if (unlikely(!block_is_live(entry, class, block))) {
         verdict_report("free", block, __builtin_return_address(0));
         return;
