@@ -199,10 +199,14 @@ static uint32_t quota_first(size_t block_size) {
     return (uint32_t)(blocks == 0 ? 1 : blocks < QUOTA_BLOCKS ? blocks : QUOTA_BLOCKS);
 }
 
+static size_t large_bytes(void) {
+    return (size_t)QUOTA_LARGE * config.cache << 10;
+}
+
 /* Few blocks make a large slab, so a refill from one is soon used up; what makes up for it are large quotas,
  * as far as the sum of all lets them grow. */
 static size_t quota_bytes(unsigned class) {
-    return (size_t)(size_class_units(class) > 1 ? QUOTA_LARGE * config.cache : config.cache) << 10;
+    return size_class_units(class) > 1 ? large_bytes() : (size_t)config.cache << 10;
 }
 
 /* A quota is doubled up to bytes, or QUOTA_BLOCKS. Where it has been, that is seen without a division. */
@@ -214,11 +218,22 @@ static uint32_t quota_next(uint32_t quota, size_t block_size, size_t bytes) {
     return (uint32_t)(wanted < most ? wanted : most);
 }
 
+/* Batches of blocks of a page or more are large in bytes. Such a class may have as much as the larger ones
+ * have, while that leaves others room to grow. */
+static uint32_t quota_in_bulk(const struct arena *arena, uint32_t quota, size_t block_size) {
+    uint64_t most = arena->share / CACHE_SHARE;
+    uint32_t wanted = block_size < CARVE ? quota : quota_next(quota, block_size, large_bytes());
+    bool fits = arena->quotas + (uint64_t)(wanted - quota) * block_size <= most - most / BULK_LEFT;
+    return fits ? wanted : quota;
+}
+
 uint32_t cache_demand(unsigned class) {
     struct arena *arena = thread.arena;
     size_t block_size = size_class_bytes(class);
     uint32_t quota = (uint32_t)thread.room[class].quota;
     uint32_t wanted = quota_next(quota, block_size, quota_bytes(class));
+    if (wanted == quota)
+        wanted = quota_in_bulk(arena, quota, block_size);
     if (wanted > quota && (quota == 0 || quotas_take(arena, class, (wanted - quota) * block_size)))
         set_quota(arena, class, wanted);
     return (uint32_t)thread.room[class].quota;

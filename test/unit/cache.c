@@ -288,17 +288,24 @@ static void refill_once(struct blocks *blocks) {
     }
 }
 
-/* The bytes that the quota of a class may grow to. */
-static size_t quota_most(size_t size) {
-    size_t most = config.cache << 10;
-    if (size_class_units((unsigned)size_class(size)) > 1)
-        most *= QUOTA_LARGE;
+/* The bytes that the quota of a class may grow to, if it may have most. */
+static size_t quota_within(size_t size, size_t most) {
     return most > QUOTA_BLOCKS * size ? most : QUOTA_BLOCKS * size;
+}
+
+static size_t quota_most(size_t size) {
+    return quota_within(size, size < CARVE ? config.cache << 10 : QUOTA_LARGE * config.cache << 10);
 }
 
 static bool quota_is_full(unsigned class) {
     size_t size = size_class_bytes(class);
     return ((size_t)thread.room[class].quota + 1) * size > quota_most(size);
+}
+
+/* As far as it may grow while others have much. */
+static bool quota_is_half_full(unsigned class) {
+    size_t size = size_class_bytes(class);
+    return ((size_t)thread.room[class].quota + 1) * size > quota_within(size, config.cache << 10);
 }
 
 /* Refills the cache of a class until its quota no longer grows. */
@@ -309,7 +316,8 @@ static void demand(unsigned class, struct blocks *blocks) {
     do {
         before = room->quota;
         refill_once(blocks);
-        require(room->quota == before || before == 0 || room->quota == 2 * before || quota_is_full(class));
+        require(room->quota == before || before == 0 || room->quota == 2 * before ||
+                quota_is_half_full(class));
         require((size_t)room->quota * blocks->size <= quota_most(blocks->size));
     } while (room->quota > before);
 }
@@ -337,6 +345,27 @@ static void demand_each(void *unused) {
 static void quotas_double_up_to_the_bytes_of_their_class(void **state) {
     (void)state;
     run_alone(demand_each, NULL);
+}
+
+/* The largest classes first, which do not ask. */
+static void demand_pages_last(void *unused) {
+    static void *at[KEPT];
+    struct blocks blocks = {.at = at};
+    unsigned pages = (unsigned)size_class(CARVE);
+    uint64_t most = arenas_share() / CACHE_SHARE;
+    (void)unused;
+    start_thread();
+    for (unsigned class = CLASSES - 1; thread.own->quotas < most - most / BULK_LEFT; class --)
+        demand(class, &blocks);
+    demand(pages, &blocks);
+    require((size_t)thread.room[pages].quota * CARVE == config.cache << 10);
+    fh_check();
+    free_blocks(&blocks);
+}
+
+static void what_is_wanted_in_bulk_leaves_others_room(void **state) {
+    (void)state;
+    run_alone(demand_pages_last, NULL);
 }
 
 static uint64_t quotas_counted(void) {
@@ -534,6 +563,7 @@ int main(void) {
         cmocka_unit_test(what_was_written_over_a_link_is_not_followed),
         cmocka_unit_test(a_list_that_leads_back_is_counted_once),
         cmocka_unit_test(quotas_double_up_to_the_bytes_of_their_class),
+        cmocka_unit_test(what_is_wanted_in_bulk_leaves_others_room),
         cmocka_unit_test(the_sum_of_all_quotas_is_bounded),
         cmocka_unit_test(classes_that_are_not_used_give_up_their_quotas),
         cmocka_unit_test(who_frees_blocks_without_owner_in_a_class_it_uses_owns_them),
