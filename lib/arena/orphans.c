@@ -3,6 +3,7 @@
 
 #include "../lock.h"
 #include "../remote/queue.h"
+#include "../superslab/slab.h"
 #include "slab_list.h"
 
 /* The orphans of a class. */
@@ -21,10 +22,6 @@ static pthread_mutex_t *lock_of(unsigned class) {
     return &locks[class % ORPHAN_LOCKS].mutex;
 }
 
-static unsigned bin_of(const struct slab *slab) {
-    return slab->used * ORPHAN_BINS / (slab->capacity + 1);
-}
-
 /* Under the class's lock. */
 static void take_out(struct orphans *of_class, struct slab *slab) {
     slab_list_remove(&of_class->bins[slab->bin], slab);
@@ -34,9 +31,9 @@ static void take_out(struct orphans *of_class, struct slab *slab) {
 
 void orphans_put(struct slab *slab) {
     struct orphans *of_class = &orphans[slab->class];
-    unsigned bin = bin_of(slab);
-    if (slab->place == PLACE_ORPHANS && slab->bin == bin)
+    if (slab->place == PLACE_ORPHANS && slab_is_in_bin(slab))
         return;
+    unsigned bin = slab_bin(slab);
     lock_take(lock_of(slab->class));
     if (slab->place == PLACE_ORPHANS)
         take_out(of_class, slab);

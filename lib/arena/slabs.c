@@ -78,18 +78,13 @@ static void give_up(struct arena *arena, struct slab *slab) {
     slab_give_units(slab);
 }
 
-/* Whoever pushes after the release claims the slab. Who pushed before, and still saw us as the owner, posts
- * it: either he sees afterwards that we are not, or we see that it is posted. */
 static void release_all(struct arena *arena, struct leaving *leaving) {
     if (leaving->count == 0)
         return;
     rcu_enter(arena); /* once released, the slabs are pinned by nothing else */
     for (unsigned i = 0; i < leaving->count; i++)
         slab_release(leaving->slabs[i]);
-    fence_store_load(); /* partners: the fences in push and post */
-    for (unsigned i = 0; i < leaving->count; i++)
-        if (atomic_load_explicit(&leaving->slabs[i]->posted, memory_order_relaxed) == post_mark)
-            arena->called = true;
+    inbox_call_if_posted(arena, leaving->slabs, leaving->count);
     rcu_leave(arena);
     leaving->count = 0;
 }

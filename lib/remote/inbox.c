@@ -76,6 +76,15 @@ void inbox_notify(struct arena *arena, struct slab *slab) {
     /* Else the units are free. */
 }
 
+void inbox_call_if_posted(struct arena *arena, struct slab *const *released, unsigned count) {
+    if (count == 0)
+        return;
+    fence_store_load(); /* partners: the fences in push and post */
+    for (unsigned i = 0; i < count; i++)
+        if (atomic_load_explicit(&released[i]->posted, memory_order_relaxed) == post_mark)
+            arena->called = true;
+}
+
 /* One slab of an inbox: from here on it may be posted again, so the queue is looked at afterwards. */
 static void settle(struct arena *arena, struct slab *slab) {
     /* Acquire and release; partner: the exchange in post. */

@@ -20,6 +20,11 @@ void inbox_notify(struct arena *arena, struct slab *slab);
 /* Takes all of the arena's inbox. In no read section. */
 void inbox_sweep(struct arena *arena);
 
+/* After slabs have been released: whoever pushes from now on claims them. Who pushed before, and still saw us
+ * as the owner, posts the slab: either he sees afterwards that we are not, or we see here that it is posted,
+ * and the arena is called. In the read section of the release. */
+void inbox_call_if_posted(struct arena *arena, struct slab *const *released, unsigned count);
+
 /* In the child of a fork: posts a slab of arena's to itself, if its queue is not empty. */
 void inbox_post_own(struct arena *arena, struct slab *slab);
 

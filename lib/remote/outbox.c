@@ -27,23 +27,61 @@ static void push(struct arena *arena, const struct outbox_group *group) {
     inbox_notify(arena, slab);
 }
 
-/* A slab without owner is claimed, and what is ours takes its blocks at once: they pin it until then. */
-static void send(struct arena *arena, const struct outbox_group *group) {
+/* Slabs that have been released in a read section, and not been looked at since. */
+struct released {
+    struct slab *slabs[LET_GO_AT_ONCE];
+    unsigned count;
+};
+
+static void look(struct arena *arena, struct released *released) {
+    inbox_call_if_posted(arena, released->slabs, released->count);
+    released->count = 0;
+}
+
+/* Whether a slab that was claimed is worth no second look: an orphan that was claimed for few blocks, and
+ * with them stays as full as its list says. */
+static bool is_as_before(const struct slab *slab, uint32_t blocks) {
+    return slab->place == PLACE_ORPHANS && slab_is_in_bin(slab) && slab->used != 0 && blocks < KEEP_BLOCKS;
+}
+
+/* What was claimed is released at once, if nothing else is to be done: so it is claimed for a moment only,
+ * and what others push meanwhile need not be drained. */
+static void let_go_or_win(struct arena *arena, const struct outbox_group *group, struct released *released) {
+    struct slab *slab = group->slab;
+    if (!is_as_before(slab, group->count)) {
+        won_claim(arena, slab, group->count);
+        return;
+    }
+    counter_add(&arena->counters.claims, 1);
+    counter_add(&arena->counters.orphans, 1);
+    probe2(claim, slab->start, slab->block_size);
+    slab_release(slab);
+    released->slabs[released->count++] = slab;
+    if (released->count == LET_GO_AT_ONCE)
+        look(arena, released);
+}
+
+/* To a slab of mine: its blocks pin it until then. */
+static void put(struct arena *arena, const struct outbox_group *group) {
+    struct slab *slab = group->slab;
+    counter_add(&arena->counters.used[slab->class], -(int64_t)group->count);
+    slab_push_chain(slab, (struct chain){group->first, group->last, group->count});
+    queue_drain_owned(arena, slab);
+}
+
+/* A slab without owner is claimed, and what is ours takes its blocks at once. In a read section. */
+static void send(struct arena *arena, const struct outbox_group *group, struct released *released) {
     struct slab *slab = group->slab;
     struct arena *owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
     counter_add(&arena->counters.remote_frees, group->count);
     if (owner == OWNER_NONE && slab_claim(slab, arena)) {
-        won_claim(arena, slab, group->count);
-        owner = arena;
-    }
-    if (owner != arena) {
+        put(arena, group);
+        let_go_or_win(arena, group, released);
+    } else if (owner == arena) {
+        put(arena, group);
+        won_add(arena, slab);
+    } else
         push(arena, group);
-        return;
-    }
-    counter_add(&arena->counters.used[slab->class], -(int64_t)group->count);
-    slab_push_chain(slab, (struct chain){group->first, group->last, group->count});
-    queue_drain_owned(arena, slab);
-    won_add(arena, slab);
 }
 
 #define PLACE_BYTES (OUTBOX_BYTES / OUTBOX_BLOCKS)
@@ -146,11 +184,14 @@ static uint32_t group(struct outbox_groups *all, void *const *blocks, uint32_t c
 /* Returns how many slabs they were of. */
 static uint32_t send_grouped(struct arena *arena, struct outbox_groups *all, uint32_t count) {
     uint32_t groups = group(all, arena->outbox->blocks, count);
+    struct released released;
+    released.count = 0;
     rcu_enter(arena);
     for (uint32_t i = 0; i < groups; i++) {
         all->number_of[all->groups[i].place] = 0;
-        send(arena, &all->groups[i]);
+        send(arena, &all->groups[i], &released);
     }
+    look(arena, &released);
     rcu_leave(arena);
     return groups;
 }
@@ -227,8 +268,12 @@ void outbox_push_one(struct arena *arena, void *address) {
         return;
     }
     block->mark = block_mark(entry, block);
+    struct outbox_group group = {.slab = slab, .first = block, .last = block, .count = 1};
+    struct released released;
+    released.count = 0;
     rcu_enter(arena);
-    send(arena, &(struct outbox_group){.slab = slab, .first = block, .last = block, .count = 1});
+    send(arena, &group, &released);
+    look(arena, &released);
     rcu_leave(arena);
 }
 

@@ -51,6 +51,16 @@ static inline void slab_push_chain(struct slab *slab, struct chain chain) {
     slab_set_used(slab, slab->used - chain.count);
 }
 
+/* In which of the orphans' lists of its class a slab of mine belongs, by how full it is; and whether that is
+ * the one it was in last. */
+static inline unsigned slab_bin(const struct slab *slab) {
+    return slab->used * ORPHAN_BINS / (slab->capacity + 1);
+}
+
+static inline bool slab_is_in_bin(const struct slab *slab) {
+    return slab->used * ORPHAN_BINS - slab->bin * (slab->capacity + 1) <= slab->capacity;
+}
+
 static inline bool slab_has_blocks(const struct slab *slab) {
     return slab->free != NULL || slab->carved < slab->capacity;
 }

@@ -323,6 +323,64 @@ static void make_orphans(struct slab **slabs, const uint32_t *used, unsigned cou
     crowd_end(&crowd);
 }
 
+/* The list that the orphan is in is right for it still, so nothing is left to do but to release it. */
+static void an_orphan_is_claimed_for_few_blocks_for_a_moment_only(void **state) {
+    (void)state;
+    for (unsigned is_posted = 0; is_posted < 2; is_posted++) {
+        struct slab *slab;
+        arenas_renew();
+        make_orphans(&slab, (uint32_t[]){CAPACITY / 2}, 1);
+        for (unsigned i = 0; i < KEEP_BLOCKS - 1; i++)
+            outbox_put(other, slab, block_at(slab, i));
+        if (is_posted)
+            slab->posted = post_mark; /* by who is about to put it in an inbox */
+        outbox_flush(other);
+        assert_int_equal(slab->used, CAPACITY / 2 - (KEEP_BLOCKS - 1));
+        assert_ptr_equal(slab->owner, OWNER_NONE);
+        assert_int_equal(slab->place, PLACE_ORPHANS);
+        assert_null(other->won);
+        assert_int_equal(other->counters.claims, 1);
+        assert_int_equal(other->counters.orphans, 1);
+        assert_int_equal(other->called, is_posted);
+        slab->posted = 0;
+        other->called = false;
+        assert_ptr_equal(slabs_find(other, CLASS), slab);
+        empty(other, slab);
+        assert_all_gone();
+    }
+}
+
+/* One that is worth keeping, has become emptier, or empty, is settled later. */
+static void an_orphan_that_has_changed_is_won(void **state) {
+    const struct {
+        uint32_t used, freed;
+    } changes[] = {{CAPACITY / 2, KEEP_BLOCKS}, {1, 1}, {CAPACITY / 4 + 20, KEEP_BLOCKS - 1}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof changes / sizeof *changes; i++) {
+        struct slab *slab;
+        arenas_renew();
+        make_orphans(&slab, &changes[i].used, 1);
+        unsigned bin = slab->bin;
+        for (uint32_t first = 0; other->won == NULL; first += changes[i].freed) {
+            assert_true(first < changes[i].used);
+            for (uint32_t j = 0; j < changes[i].freed; j++)
+                outbox_put(other, slab, block_at(slab, first + j));
+            outbox_flush(other);
+            bool is_as_before = slab->used != 0 && slab_bin(slab) == bin && changes[i].freed < KEEP_BLOCKS;
+            assert_ptr_equal(slab->owner, is_as_before ? OWNER_NONE : other);
+            assert_ptr_equal(other->won, is_as_before ? NULL : slab);
+        }
+        assert_int_equal(slab->won, WON_CLAIMED);
+        assert_int_equal(slab->claimed_for, changes[i].freed);
+        uint32_t used = slab->used;
+        slabs_exchange(other);
+        assert_ptr_equal(slab->owner, used == 0 ? OWNER_FREE : OWNER_NONE);
+        for (uint32_t j = changes[i].used; used != 0 && j-- > changes[i].used - used;)
+            send(other, slab, j, 1);
+        assert_all_gone();
+    }
+}
+
 #define ORPHANS 40u
 
 static void fuller_orphans_are_adopted_before_emptier_ones(void **state) {
@@ -743,6 +801,8 @@ TESTS(cmocka_unit_test(what_is_owned_is_bounded_in_bytes),
       cmocka_unit_test(all_empty_slabs_are_given_up), cmocka_unit_test(who_only_frees_keeps_no_empty_slabs),
       cmocka_unit_test(a_slab_with_blocks_is_an_orphan),
       cmocka_unit_test(a_full_slab_is_in_no_list_until_somebody_frees_into_it),
+      cmocka_unit_test(an_orphan_is_claimed_for_few_blocks_for_a_moment_only),
+      cmocka_unit_test(an_orphan_that_has_changed_is_won),
       cmocka_unit_test(fuller_orphans_are_adopted_before_emptier_ones),
       cmocka_unit_test(an_orphan_moves_between_bins_as_it_becomes_emptier),
       cmocka_unit_test(a_slab_claimed_for_many_blocks_is_kept_by_who_uses_its_class),
