@@ -109,11 +109,6 @@ static uint16_t place_of(const struct outbox_groups *all, const struct slab *sla
     return place;
 }
 
-static void prefetch(void *const *blocks, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++)
-        __builtin_prefetch(blocks[i], 1);
-}
-
 /* The group of a slab, which may be new. */
 static struct outbox_group *group_of(struct outbox_groups *all, struct block *block, uint32_t *groups) {
     struct slab *slab = entry_slab(registry_entry(block));
@@ -203,7 +198,6 @@ static uint32_t flush(struct arena *arena) {
         return 0;
     arena->outbox_count = 0;
     outbox_set_room(arena, arena->outbox_size);
-    prefetch(arena->outbox->blocks, count);
     struct outbox_groups *all = pool_take(&outbox_groups);
     if (all != NULL) {
         uint32_t groups = send_grouped(arena, all, count);

@@ -37,6 +37,7 @@ static inline bool outbox_add(struct arena *arena, uintptr_t class, void *block)
     if (unlikely(room < 0))
         return false;
     outbox_set_room(arena, room);
+    __builtin_prefetch(block, 1); /* many at once would find no room in the processor's own queue */
     arena->outbox->blocks[arena->outbox_count++] = block;
     return true;
 }
