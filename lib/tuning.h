@@ -55,6 +55,7 @@
 #define CACHE_LINE       64u   /* bytes */
 #define FETCH_BLOCKS     4u    /* blocks that are worth fetching a slab for, before its list is taken */
 #define FETCH_PART       4u    /* if they are one part in so many of its blocks */
+#define FETCH_BATCHES    16u   /* batches of a queue that are drained before all of the slab is fetched */
 #define ADDRESS_BITS     48u   /* of a user's pointer */
 #define LEAF_BITS        16u   /* of the registry: a leaf covers 4 GiB by unit */
 #define ROOT_BITS        (ADDRESS_BITS - UNIT_SHIFT - LEAF_BITS)

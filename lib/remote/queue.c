@@ -108,7 +108,9 @@ uint32_t queue_drain_owned(struct arena *arena, struct slab *slab) {
         report_invariant("a remote queue is drained by the slab's owner only", slab, slab, arena);
     ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&slab->queue);
     ck_pr_fence_acquire(); /* acquire; partner: queue_push_mp */
-    while (entry != NULL) {
+    for (unsigned batches = 0; entry != NULL; batches++) {
+        if (batches == FETCH_BATCHES)
+            slab_fetch(slab); /* each would have to wait for the one before */
         struct block *first = (struct block *)entry;
         struct batch batch = *batch_of(slab, first);
         if (unlikely(is_freed_again(slab, first)))

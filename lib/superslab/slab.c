@@ -191,6 +191,10 @@ struct chain slab_take(struct slab *slab, uint32_t wanted, uint32_t most) {
     return count == 0 ? (struct chain){NULL, NULL, 0} : carve(slab, count);
 }
 
+void slab_fetch(const struct slab *slab) {
+    fetch(slab);
+}
+
 bool slab_holds_block(const struct slab *slab, const void *address) {
     size_t offset = (size_t)((const char *)address - slab->start);
     return offset < (size_t)slab->capacity * slab->block_size && offset % slab->block_size == 0;

@@ -24,6 +24,9 @@ struct slab *slab_make(struct arena *owner, unsigned class);
 void slab_close(struct slab *slab);
 void slab_give_units(struct slab *slab);
 
+/* Fetches the cache lines of a slab's blocks. */
+void slab_fetch(const struct slab *slab);
+
 /* Takes the free list if that has not more than most blocks, else as many of it as are wanted; or carves some
  * if there is none. The chain is empty if the slab is full. */
 struct chain slab_take(struct slab *slab, uint32_t wanted, uint32_t most);
