@@ -19,6 +19,9 @@
 #define SLAB_BLOCKS      8u             /* blocks that a slab holds at least */
 #define COLOR_MAX        1024u          /* bytes: slabs of larger blocks all start at the unit's start */
 #define COLOR_STEP       64u            /* bytes between the starts of two slabs */
+#define UNIT_PAGES       16u            /* pages of a unit, as they are counted for what is touched of it */
+#define MATCH_LOOKS      64u            /* units that are looked at for one that suits a slab; */
+#define MATCH_WASTE      4u             /* pages touched in vain are as bad as one that is missing */
 #define CARVE            4096u          /* bytes: carved at once, at most */
 #define EMPTY_MOST       4u             /* empty SuperSlabs that exiting threads leave as they are */
 #define LAST_LEAST       16u            /* threads that are many; when most of them have exited, */

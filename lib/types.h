@@ -211,6 +211,8 @@ struct slot {
     _Atomic uint64_t aged;                 /* atomic: a bit per unit that has been free since the last purge;
                                               set by the purge, cleared by whoever gives back */
     uint32_t next_vacant;                  /* superslabs_lock: the next slot without a SuperSlab */
+    _Atomic uint8_t touched[UNITS];        /* atomic: how many pages of each dirty unit were written to, from
+                                              its start on; changed by whoever has taken the unit */
 };
 
 /* The blocks of one slab in an outbox that is being pushed. */

@@ -8,6 +8,7 @@
 #include "../thread.h"
 #include "excess.h"
 #include "filling.h"
+#include "match.h"
 #include "registry.h"
 #include "size_class.h"
 #include "superslab.h"
@@ -28,7 +29,7 @@ size_t slab_offset(unsigned unit, size_t block_size) {
 struct slab *slab_make(struct arena *owner, unsigned class) {
     size_t bytes = size_class_bytes(class);
     unsigned units = size_class_units(class);
-    struct slab *slab = units_take(units, 1, true).slab;
+    struct slab *slab = (units == 1 ? unit_take(class) : units_take(units, 1, true)).slab;
     if (slab == NULL)
         return NULL;
     char *base = unit_address(slab);
@@ -76,11 +77,29 @@ void slab_close(struct slab *slab) {
     atomic_store_explicit(&slab->owner, OWNER_FREE, memory_order_release);
 }
 
+#define PAGE (UNIT / UNIT_PAGES)
+
+static unsigned pages_carved(const struct slab *slab) {
+    size_t bytes = (size_t)(slab->start - unit_address(slab)) + (size_t)slab->carved * slab->block_size;
+    return (unsigned)((bytes + PAGE - 1) / PAGE);
+}
+
+/* Of a slab that was carved to its half, that was noted then. */
+static void give_unit(struct slab *slab) {
+    unsigned pages = pages_carved(slab);
+    if (!is_touched(slab))
+        match_note(slab->class, pages);
+    unit_give(slab, pages);
+}
+
 void slab_give_units(struct slab *slab) {
     char *base = unit_address(slab);
     for (unsigned i = 1; i < slab->units; i++)
         registry_set(base + i * UNIT, slab + i);
-    units_give(slab, 0, slab->units);
+    if (slab->units == 1)
+        give_unit(slab);
+    else
+        units_give(slab, 0, slab->units);
     excess_leave();
 }
 
@@ -98,8 +117,10 @@ static struct chain carve(struct slab *slab, uint32_t count) {
     slab->carved += count;
     slab_set_used(slab, slab->used + count);
     registry_carve(slab, slab->carved);
-    if (!was_touched && is_touched(slab))
+    if (!was_touched && is_touched(slab)) {
         touched_add(touched_of(slab));
+        match_note(slab->class, UNIT_PAGES);
+    }
     return (struct chain){(struct block *)first, (struct block *)block, count};
 }
 
@@ -162,7 +183,7 @@ static struct chain split(struct slab *slab, uint32_t count) {
  * have to wait for the one before. Of so many prefetches a processor drops most, so cache lines are read,
  * those of live blocks as well: what is written there meanwhile does not matter. But a block with a page of
  * its own may be one that nobody may read. */
-static noinline NO_SANITIZE void fetch(const struct slab *slab) {
+NO_SANITIZE void slab_fetch(const struct slab *slab) {
     const char *at = slab->start, *end = at + (size_t)slab->carved * slab->block_size;
     size_t step = slab->block_size < CACHE_LINE ? CACHE_LINE : slab->block_size;
     if (slab->block_size < CARVE)
@@ -178,7 +199,7 @@ struct chain slab_take(struct slab *slab, uint32_t wanted, uint32_t most) {
     if (slab->free != NULL) {
         struct chain all = {slab->free, NULL, slab->carved - slab->used};
         if (wanted >= FETCH_BLOCKS && all.count >= FETCH_BLOCKS && all.count >= slab->carved / FETCH_PART)
-            fetch(slab);
+            slab_fetch(slab);
         if (all.count > most)
             return split(slab, wanted);
         check_link(slab, all.first);
@@ -189,10 +210,6 @@ struct chain slab_take(struct slab *slab, uint32_t wanted, uint32_t most) {
     }
     uint32_t count = carve_count(slab, wanted);
     return count == 0 ? (struct chain){NULL, NULL, 0} : carve(slab, count);
-}
-
-void slab_fetch(const struct slab *slab) {
-    fetch(slab);
 }
 
 bool slab_holds_block(const struct slab *slab, const void *address) {

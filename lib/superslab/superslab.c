@@ -6,6 +6,7 @@
 #include "../probe.h"
 #include "huge_page.h"
 #include "limbo.h"
+#include "match.h"
 #include "recent.h"
 #include "region.h"
 #include "registry.h"
@@ -96,6 +97,8 @@ static void describe(struct superslab *superslab, uint64_t units, uint32_t slot)
 
 static void publish(struct superslab *superslab, struct slot *slot, uint64_t units, uint64_t dirty) {
     atomic_store_explicit(&slot->dirty, dirty, memory_order_relaxed);
+    for (unsigned i = 0; i < UNITS; i++)
+        atomic_store_explicit(&slot->touched[i], UNIT_PAGES, memory_order_relaxed);
     atomic_store_explicit(&slot->aged, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->superslab, superslab, memory_order_relaxed);
     idle_add((uint64_t)__builtin_popcountl(dirty & units));
@@ -132,6 +135,14 @@ bool superslab_make(unsigned least) {
     bool done = superslabs_made() != before || make(least);
     lock_give(&superslabs_lock);
     return done;
+}
+
+struct taken unit_take(unsigned class) {
+    for (;;) {
+        struct taken taken = match_take(class);
+        if (taken.slab != NULL || !superslab_make(1))
+            return taken;
+    }
 }
 
 struct taken units_take(unsigned length, unsigned alignment, bool low) {

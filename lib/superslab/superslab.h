@@ -13,6 +13,9 @@ extern pthread_mutex_t superslabs_lock;
 /* Takes units as units_take_existing does; makes a SuperSlab if need be. NULL if there is no memory. */
 struct taken units_take(unsigned length, unsigned alignment, bool low);
 
+/* Likewise one unit for a slab of a class, as match_take does. */
+struct taken unit_take(unsigned class);
+
 /* Takes a granule for a SuperSlab and registers it, unless another thread has just done so. Where no granule
  * is to be had it makes a part of a SuperSlab, with least units or more and a mapping of its own, which
  * stays: its 64 units are never all free. false if there is no memory. */

@@ -53,13 +53,20 @@ static struct taken take_from(struct slot *slot, unsigned length, uint64_t allow
             continue;
         dirty = atomic_fetch_or_explicit(&slot->dirty, mask, memory_order_relaxed);
         unsigned clean = (unsigned)__builtin_popcountl(mask & ~dirty);
-        if (clean != 0)
+        if (clean != 0) {
             clean_taken_add(clean * UNIT);
+            if (length == 1)
+                atomic_store_explicit(&slot->touched[first], 0, memory_order_relaxed);
+        }
         if (clean != length)
             idle_remove(length - clean);
         struct superslab *superslab = atomic_load_explicit(&slot->superslab, memory_order_relaxed);
         return (struct taken){&superslab->slabs[first], (dirty & mask) == 0};
     }
+}
+
+struct taken unit_take_at(struct slot *slot, unsigned unit) {
+    return take_from(slot, 1, 1ul << unit, true);
 }
 
 /* Lists by length: 1 to 8, then four to each doubling. The first list of which every slot has a run of
@@ -99,6 +106,15 @@ void units_offer(uint32_t index) {
     housekeeper_wake();
 }
 
+bool units_relist(uint32_t index, unsigned list) {
+    unsigned longest = longest_run(atomic_load_explicit(&slot_at(index)->free, memory_order_relaxed));
+    if (longest != 0 && list_of(longest) == list)
+        return false;
+    slot_strike(index, list);
+    list_longest(index);
+    return true;
+}
+
 /* Takes units from a slot of the list. What is found where it does not belong is put elsewhere, so that a
  * search is long only if as many were short. */
 static struct taken take_listed(unsigned list, unsigned length, uint64_t allowed, bool low) {
@@ -107,13 +123,7 @@ static struct taken take_listed(unsigned list, unsigned length, uint64_t allowed
         struct taken taken = take_from(slot, length, allowed, low);
         if (taken.slab != NULL)
             return taken;
-        unsigned longest = longest_run(atomic_load_explicit(&slot->free, memory_order_relaxed));
-        if (longest != 0 && list_of(longest) == list) {
-            attempts++;
-            continue;
-        }
-        slot_strike(index, list);
-        list_longest(index);
+        attempts += !units_relist(index, list);
     }
     return (struct taken){NULL, false};
 }
@@ -161,7 +171,7 @@ bool units_extend(struct slab *slab, unsigned before, unsigned length) {
     return true;
 }
 
-void units_give(struct slab *slab, unsigned first, unsigned end) {
+static void give(struct slab *slab, unsigned first, unsigned end) {
     struct slot *slot = slot_of(slab);
     uint32_t index = superslab_of(slab)->slot;
     uint64_t mask = run_mask(slab->unit + first, end - first);
@@ -173,6 +183,20 @@ void units_give(struct slab *slab, unsigned first, unsigned end) {
     slot_list(index, list_of(run_around(free, mask)));
     slot_list(index, LIST_TO_PURGE);
     housekeeper_wake();
+}
+
+void units_give(struct slab *slab, unsigned first, unsigned end) {
+    struct slot *slot = slot_of(slab);
+    for (unsigned i = first; i < end; i++)
+        atomic_store_explicit(&slot->touched[slab->unit + i], UNIT_PAGES, memory_order_relaxed);
+    give(slab, first, end);
+}
+
+void unit_give(struct slab *slab, unsigned pages) {
+    _Atomic uint8_t *touched = &slot_of(slab)->touched[slab->unit];
+    if (atomic_load_explicit(touched, memory_order_relaxed) < pages)
+        atomic_store_explicit(touched, (uint8_t)pages, memory_order_relaxed);
+    give(slab, 0, 1);
 }
 
 /* Purges units that the caller has taken, each run of adjoining ones with one system call. */

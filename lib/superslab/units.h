@@ -21,6 +21,12 @@ void units_offer(uint32_t index);
  * SuperSlabs that there are. From the bottom if low, else from the top, so that slabs and runs keep apart. */
 struct taken units_take_existing(unsigned length, unsigned alignment, bool low);
 
+/* Takes one unit of a slot, if it is free. */
+struct taken unit_take_at(struct slot *slot, unsigned unit);
+
+/* Puts a slot that was found on a list on the one where it belongs. false if that is this one. */
+bool units_relist(uint32_t index, unsigned list);
+
 /* Takes the units from before on, counted from the one of slab, to make them length; false if they are not
  * free. */
 bool units_extend(struct slab *slab, unsigned before, unsigned length);
@@ -28,6 +34,9 @@ bool units_extend(struct slab *slab, unsigned before, unsigned length);
 /* Gives back the units from first to before end, counted from the one of slab. The SuperSlab may be gone when
  * this returns. */
 void units_give(struct slab *slab, unsigned first, unsigned end);
+
+/* Gives back the unit of slab: so many pages of it, from its start on, were written to since it was taken. */
+void unit_give(struct slab *slab, unsigned pages);
 
 /* Under purge_lock: purges those free units of a slot that are wanted. false if the slice is over before that
  * is done. */

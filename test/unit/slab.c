@@ -283,7 +283,33 @@ static void a_live_block_may_be_one_that_nobody_may_read(void **state) {
     slab_give_up(slab);
 }
 
-TESTS(cmocka_unit_test(a_slab_hands_out_each_block_once), cmocka_unit_test(a_slab_follows_its_model),
+/* Two classes, of one of which slabs are carved to their end, and of the other a page: after some turns each
+ * has its own unit, whichever is looked for first. */
+static void a_slab_gets_a_unit_that_was_carved_as_far(void **state) {
+    const unsigned all = 32, some = 1;
+    const struct slab *last_full = NULL, *last_little = NULL;
+    (void)state;
+    layout_start();
+    for (unsigned turn = 0; turn < 64; turn++) {
+        struct slab *first = slab_make(&arena, turn % 2 == 0 ? all : some);
+        struct slab *second = slab_make(&arena, turn % 2 == 0 ? some : all);
+        struct slab *full = turn % 2 == 0 ? first : second, *little = turn % 2 == 0 ? second : first;
+        assert_true(turn < 32 || (full == last_full && little == last_little));
+        last_full = full;
+        last_little = little;
+        slab_take(little, 1, 1);
+        while (slab_take(full, 1000, 1000).count > 0) {
+        }
+        full->used = little->used = 0; /* as if all had been freed */
+        slab_give_up(full);
+        slab_give_up(little);
+    }
+    assert_ptr_not_equal(last_full, last_little);
+    layout_end();
+}
+
+TESTS(cmocka_unit_test(a_slab_gets_a_unit_that_was_carved_as_far),
+      cmocka_unit_test(a_slab_hands_out_each_block_once), cmocka_unit_test(a_slab_follows_its_model),
       cmocka_unit_test(holds_block_knows_each_block_by_its_start),
       cmocka_unit_test(a_slab_given_up_leaves_no_trace), cmocka_unit_test(check_finds_what_is_broken),
       cmocka_unit_test(a_live_block_may_be_one_that_nobody_may_read))

@@ -8,6 +8,7 @@
 #include "random.h"
 #include "require.h"
 #include "superslab/limbo.h"
+#include "superslab/match.h"
 #include "superslab/purge.h"
 #include "superslab/region.h"
 #include "superslab/registry.h"
@@ -18,6 +19,7 @@
 #define SLOTS   64
 #define THREADS 4
 #define STEPS   20000
+#define CLASS   20 /* of slabs of one unit */
 #define HELD    24 /* runs that a thread holds */
 
 /* Who holds a unit, by slot and unit: 0 is nobody. */
@@ -232,6 +234,94 @@ static void one_unit_that_has_been_used_is_preferred(void **state) {
     layout_end();
 }
 
+/* Gives back a unit of which so many pages were written to. */
+static void give_touched(struct slab *slab, unsigned pages) {
+    dirty(slab, 0, 1);
+    unit_give(slab, pages);
+}
+
+/* The unit that a slab gets that needs so many pages. */
+static struct slab *match(unsigned pages) {
+    for (unsigned i = 0; i < 64; i++)
+        match_note(CLASS, pages);
+    struct slab *slab = match_take(CLASS).slab;
+    if (slab != NULL)
+        slab->units = 1;
+    return slab;
+}
+
+static void a_slab_gets_a_unit_of_which_as_much_is_touched(void **state) {
+    const unsigned touched[] = {UNIT_PAGES, 2, 6};
+    struct slab *slabs[3], *pins[3];
+    bool zero;
+    (void)state;
+    layout_start();
+    for (unsigned i = 0; i < 3; i++) {
+        slabs[i] = take_units(1, 1, true, &zero);
+        pins[i] = take_units(1, 1, true, &zero);
+    }
+    struct slab *rest = take_units(UNITS - 6, 1, true, &zero);
+    for (unsigned i = 0; i < 3; i++)
+        give_touched(slabs[i], touched[i]);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_ptr_equal(match(touched[i]), slabs[i]);
+        give_touched(slabs[i], 1); /* what was touched before is */
+        assert_ptr_equal(match(touched[i]), slabs[i]);
+        give_touched(slabs[i], touched[i]);
+    }
+    /* Nearly as good; then what is touched in vain, which costs nothing now. */
+    assert_ptr_equal(match(4), slabs[2]);
+    assert_ptr_equal(match(3), slabs[1]);
+    assert_ptr_equal(match(1), slabs[0]);
+    for (unsigned i = 0; i < 3; i++) {
+        unit_give(slabs[i], 0);
+        units_give(pins[i], 0, 1);
+    }
+    units_give(rest, 0, rest->units);
+    layout_end();
+}
+
+static void a_clean_unit_costs_the_pages_that_are_needed(void **state) {
+    bool zero;
+    (void)state;
+    layout_start();
+    struct slab *pin = take_units(1, 1, false, &zero), *touched = take_units(1, 1, true, &zero);
+    give_touched(touched, UNIT_PAGES);
+    struct slab *clean = match(2);
+    assert_ptr_equal(clean, touched + 1);
+    assert_ptr_equal(match(8), touched);
+    unit_give(touched, UNIT_PAGES);
+    give_touched(clean, 2);
+    assert_ptr_equal(match(2), clean);
+    /* After a purge it is as good as any other, whatever it was. */
+    unit_give(clean, UNIT_PAGES);
+    purge_all();
+    assert_ptr_equal(match(2), touched);
+    give_touched(touched, 2);
+    assert_ptr_equal(match(2), touched);
+    /* Of a run nobody knows how much is touched. */
+    units_give(touched, 0, 1);
+    assert_ptr_equal(match(2), clean);
+    unit_give(clean, 2);
+    units_give(pin, 0, 1);
+    layout_end();
+}
+
+static void a_full_slot_is_struck_off_where_a_unit_is_looked_for(void **state) {
+    bool zero;
+    (void)state;
+    layout_start();
+    struct slab *other = take_units(UNITS, 1, true, &zero), *all = take_units(UNITS, 1, true, &zero);
+    uint32_t slot = superslab_of(all)->slot, index = slot;
+    assert_true(slots_next(LIST_WHOLE, &index) && index == slot);
+    units_give(other, 0, 1);
+    assert_ptr_equal(match(UNIT_PAGES / 2), other);
+    assert_false(slots_next(LIST_WHOLE, &index) && index == slot);
+    units_give(other, 0, UNITS);
+    units_give(all, 0, UNITS);
+    layout_end();
+}
+
 static enum granule_state state_of(const struct granules *granules) {
     return granules->region->granules[granules->first].state;
 }
@@ -334,6 +424,9 @@ TESTS(cmocka_unit_test(no_unit_is_taken_twice),
       cmocka_unit_test(a_superslab_that_becomes_sparse_loses_its_huge_pages),
       cmocka_unit_test(full_superslabs_are_not_looked_at_again),
       cmocka_unit_test(one_unit_that_has_been_used_is_preferred),
+      cmocka_unit_test(a_slab_gets_a_unit_of_which_as_much_is_touched),
+      cmocka_unit_test(a_clean_unit_costs_the_pages_that_are_needed),
+      cmocka_unit_test(a_full_slot_is_struck_off_where_a_unit_is_looked_for),
       cmocka_unit_test(a_superslab_with_a_unit_in_use_is_not_retired),
       cmocka_unit_test(a_granule_is_free_again_after_two_grace_periods),
       cmocka_unit_test(a_slab_in_an_inbox_keeps_its_superslab_in_limbo),
