@@ -215,19 +215,25 @@ struct slot {
                                               its start on; changed by whoever has taken the unit */
 };
 
-/* The blocks of one slab in an outbox that is being pushed. */
+/* The blocks of one unit in an outbox that is being pushed, and what the registry says of them, so that the
+ * next one is looked at without it. */
 struct outbox_group {
     struct slab *slab;
     struct block *first, *last;
+    const struct leaf *leaf;
+    uint64_t reciprocal, phase; /* of entry_position */
+    uint32_t limit;             /* likewise; 0: no block of the unit may be freed */
+    uint32_t unit;              /* its number in the address space */
     uint32_t count;
     uint16_t place; /* in number_of */
 };
+static_assert(sizeof(struct outbox_group) == 64, "a group is one cache line");
 
 /* All the groups of an outbox that is being pushed. From a pool; who has taken it is its owner. */
 struct outbox_groups {
     struct outbox_group groups[OUTBOX_BLOCKS]; /* owner only */
     uint16_t
-        number_of[OUTBOX_TABLE]; /* owner only: a table by slab of groups, from 1 on; all 0 in the pool */
+        number_of[OUTBOX_TABLE]; /* owner only: a table by unit of groups, from 1 on; all 0 in the pool */
 };
 
 /* Remote frees that wait for each other, in the order in which they came. Made when it is first needed. */

@@ -101,76 +101,74 @@ struct pool outbox_groups = {.size = sizeof(struct outbox_groups)};
 static struct pool few = {.size = sizeof(struct outbox) + OUTBOX_FEW * sizeof(void *)};
 static struct pool many = {.size = sizeof(struct outbox) + OUTBOX_BLOCKS * sizeof(void *)};
 
-/* Where the table has a slab, or may have it. */
-static uint16_t place_of(const struct outbox_groups *all, const struct slab *slab) {
-    uint16_t place = (uintptr_t)slab / sizeof *slab % OUTBOX_TABLE;
-    while (all->number_of[place] != 0 && all->groups[all->number_of[place] - 1].slab != slab)
-        place = (place + 1) % OUTBOX_TABLE;
-    return place;
+static uint32_t unit_number(const void *address) {
+    return (uint32_t)((uintptr_t)address >> UNIT_SHIFT);
 }
 
-/* The group of a slab, which may be new. */
-static struct outbox_group *group_of(struct outbox_groups *all, struct block *block, uint32_t *groups) {
-    struct slab *slab = entry_slab(registry_entry(block));
-    uint16_t place = place_of(all, slab);
-    if (all->number_of[place] == 0) {
-        all->groups[*groups] = (struct outbox_group){.slab = slab, .last = block, .place = place};
-        all->number_of[place] = (uint16_t)++ * groups;
-        __builtin_prefetch(slab, 1);
-        __builtin_prefetch(&slab->free, 1);
-    }
-    return &all->groups[all->number_of[place] - 1];
-}
-
-/* What a flush knows of the unit of the blocks that it looks at: entry_position and block_mark, taken apart.
- */
-struct unit {
-    struct outbox_group *group;
-    const struct leaf *leaf;
-    uint64_t limit, reciprocal, phase;
-};
-
-static noinline struct unit unit_of(struct outbox_groups *all, struct block *block, uint32_t *groups) {
+/* Begins the group of a block's unit, unless that has no blocks: then nobody finds the group again. */
+static noinline struct outbox_group *begin(struct outbox_groups *all, struct block *block, uint32_t place,
+                                           uint32_t *groups) {
     struct entry entry = registry_entry(block);
     uintptr_t class = atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed);
-    struct unit unit = {.group = all->groups, .leaf = entry.leaf, .limit = entry_limit(entry)};
-    unit.reciprocal = entry.leaf->reciprocals[class];
-    unit.phase = entry.leaf->phases[entry.index];
-    if (unit.limit != 0)
-        unit.group = group_of(all, block, groups);
-    return unit;
+    struct outbox_group *group = &all->groups[*groups];
+    *group = (struct outbox_group){.slab = entry_slab(entry),
+                                   .last = block,
+                                   .leaf = entry.leaf,
+                                   .reciprocal = entry.leaf->reciprocals[class],
+                                   .phase = entry.leaf->phases[entry.index],
+                                   .limit = (uint32_t)entry_limit(entry),
+                                   .unit = unit_number(block),
+                                   .place = (uint16_t)place};
+    if (group->limit != 0) {
+        all->number_of[place] = (uint16_t)++ * groups;
+        __builtin_prefetch(group->slab, 1);
+        __builtin_prefetch(&group->slab->free, 1);
+    }
+    return group;
+}
+
+/* The group of a block's unit, which may be new. */
+static struct outbox_group *group_of(struct outbox_groups *all, struct block *block, uint32_t *groups) {
+    uint32_t unit = unit_number(block), place = unit % OUTBOX_TABLE;
+    for (; all->number_of[place] != 0; place = (place + 1) % OUTBOX_TABLE) {
+        struct outbox_group *group = &all->groups[all->number_of[place] - 1];
+        if (likely(group->unit == unit))
+            return group;
+    }
+    return begin(all, block, place, groups);
 }
 
 /* A block that must not be freed. The group that was begun with it is none. */
-static cold void refuse(struct outbox_groups *all, const struct unit *unit, const void *block,
+static cold void refuse(struct outbox_groups *all, const struct outbox_group *group, const void *block,
                         uint32_t *groups) {
-    if (unit->limit != 0 && unit->group->count == 0) {
-        all->number_of[unit->group->place] = 0;
+    if (group->limit != 0 && group->count == 0) {
+        all->number_of[group->place] = 0;
         --*groups;
     }
     verdict_report("free", block, NULL);
 }
 
-/* Touches the blocks for the first time. Often one is of the same slab as the one before. What is freed for
- * the second time is marked already; what is no block stays where it is. */
+/* Touches the blocks for the first time: entry_position and block_mark, taken apart. Often one is of the same
+ * unit as the one before. What is freed for the second time is marked already; what is no block stays where
+ * it is. */
 static uint32_t group(struct outbox_groups *all, void *const *blocks, uint32_t count) {
     uint32_t groups = 0;
     struct block *before = NULL;
-    struct unit unit = {.group = all->groups};
+    struct outbox_group none = {.limit = 0}, *of = &none;
     for (uint32_t i = 0; i < count; i++) {
         struct block *block = blocks[i];
         if (!unit_is_same(block, before))
-            unit = unit_of(all, block, &groups);
-        uintptr_t mark = (uintptr_t)block + (uintptr_t)unit.leaf;
-        uint64_t offset = (uintptr_t)block + unit.phase;
-        if (unlikely(offset * unit.reciprocal >= unit.limit) || unlikely(block->mark == mark)) {
-            refuse(all, &unit, block, &groups);
+            of = group_of(all, block, &groups);
+        uintptr_t mark = (uintptr_t)block + (uintptr_t)of->leaf;
+        uint64_t offset = (uintptr_t)block + of->phase;
+        if (unlikely(offset * of->reciprocal >= of->limit) || unlikely(block->mark == mark)) {
+            refuse(all, of, block, &groups);
             before = NULL;
             continue;
         }
-        *block = (struct block){unit.group->first, mark};
-        unit.group->first = block;
-        unit.group->count++;
+        *block = (struct block){of->first, mark};
+        of->first = block;
+        of->count++;
         before = block;
     }
     return groups;

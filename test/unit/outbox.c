@@ -123,7 +123,7 @@ static_assert(OUTBOX_BLOCKS <= (UNIT - COLOR_MAX) / (2ul * GRAIN), "they may all
 #define SLABS  (2 * PLACES)
 
 static unsigned place_of(const struct slab *slab) {
-    return (uintptr_t)slab / sizeof *slab % PLACES;
+    return (uintptr_t)slab->start / UNIT % PLACES;
 }
 
 /* How many of a list of slabs want a place in the table that one before has. */
@@ -202,6 +202,39 @@ static void blocks_are_grouped_by_slab_however_many_there_are(void **state) {
     assert_true(most > 0); /* else the table was not tried */
     for (unsigned i = 0; i < SLABS; i++)
         slab_give_up(slabs[i]);
+}
+
+/* One group for each of the slab's units, and all of them reach it. */
+static void blocks_of_a_slab_of_several_units_are_grouped_by_unit(void **state) {
+    struct random random = {7};
+    (void)state;
+    arenas_renew();
+    for (unsigned class = 1; class < CLASSES; class ++) {
+        struct slab *slab = make(class);
+        struct block *blocks[OUTBOX_BLOCKS];
+        bool seen[UNITS] = {false};
+        unsigned count = 0, units = 0;
+        uint64_t pushes = freer.counters.pushes;
+        while (slab->used < slab->capacity && count < 4 * SLAB_BLOCKS)
+            blocks[count++] = slab_take_one(slab);
+        for (unsigned left = count; left > 0; left--) {
+            size_t which = random_below(&random, left);
+            size_t unit = ((uintptr_t)blocks[which] - (uintptr_t)slab->start / UNIT * UNIT) / UNIT;
+            units += !seen[unit];
+            seen[unit] = true;
+            assert_true(outbox_add(&freer, class, blocks[which]));
+            blocks[which] = blocks[left - 1];
+        }
+        outbox_flush(&freer);
+        assert_true(units <= slab->units);
+        assert_int_equal(freer.counters.pushes - pushes, units);
+        inbox_sweep(&owner);
+        assert_int_equal(forget_won(&owner), 1);
+        assert_int_equal(slab->used, 0);
+        slab_check(slab);
+        slab_give_up(slab);
+        outbox_open(&freer);
+    }
 }
 
 /* Groups of the same push may go different ways: to an owner, to a claim, to what has just been claimed. */
@@ -406,5 +439,6 @@ TESTS(cmocka_unit_test(a_block_costs_its_bytes_or_its_place),
       cmocka_unit_test(who_only_frees_keeps_blocks_of_few_slabs),
       cmocka_unit_test(without_groups_each_block_goes_on_its_own),
       cmocka_unit_test(blocks_are_grouped_by_slab_however_many_there_are),
+      cmocka_unit_test(blocks_of_a_slab_of_several_units_are_grouped_by_unit),
       cmocka_unit_test(each_group_goes_its_own_way), cmocka_unit_test(one_block_goes_on_its_own),
       cmocka_unit_test(without_memory_each_remote_free_is_a_push))
