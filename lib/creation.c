@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The functions that make a thread: a process that calls one gets a housekeeper. */
+ * The functions that make a thread: a process that calls one gets a housekeeper, and who calls one lets go of
+ * what the new thread may free. */
 #ifndef FREEHOLD_SANITIZED
 
 #include <threads.h>
 
+#include "arena/arena.h"
 #include "interpose.h"
 #include "original.h"
 #include "superslab/housekeeper.h"
@@ -19,19 +21,21 @@ static thread_create find_create(void) {
 static int create_pthread(pthread_t *id, const pthread_attr_t *attributes, void *(*function)(void *),
                           void *argument) {
     originals_find();
+    arena_before_thread();
     int error = find_create()(id, attributes, function, argument);
     if (error == 0)
         housekeeper_start(find_create());
     return error;
 }
 
-typedef int (*create_function)(thrd_t *thread, thrd_start_t function, void *argument);
+typedef int (*create_function)(thrd_t *id, thrd_start_t function, void *argument);
 
-static int create_thrd(thrd_t *thread, thrd_start_t function, void *argument) {
+static int create_thrd(thrd_t *id, thrd_start_t function, void *argument) {
     ORIGINAL(own, "thrd_create");
     originals_find();
+    arena_before_thread();
     create_function call = (create_function)original_find(&own);
-    int result = call(thread, function, argument);
+    int result = call(id, function, argument);
     if (result == thrd_success)
         housekeeper_start(find_create());
     return result;

@@ -73,6 +73,10 @@
 #define SAMPLES_LIVE     1024u /* sampled blocks that live at a time */
 #define FRESH_FREES      4u    /* frees of a thread that never allocated, before it gets an arena */
 
+/* Before a thread makes another. */
+#define PART_KEPT  (1ul << 20) /* bytes: of slabs that it owns; of what is more it lets go */
+#define PART_LOOKS 128u        /* slabs that are looked at for that */
+
 /* Lists of slots: by the length of the longest run, and those that have something to purge. */
 #define LIST_WHOLE    19u /* the list of slots with all units free */
 #define LIST_TO_PURGE 20u

@@ -39,6 +39,9 @@ size_t arena_block_size(const void *address, const char *call, const void *site)
 /* Gives back what the calling thread keeps: caches, outbox and empty slabs. */
 void arena_trim(void);
 
+/* The calling thread is about to make another, which may free what it has allocated. */
+void arena_before_thread(void);
+
 /* A block that the program is about to free as one of size bytes, at guard level 2. What is no block of ours
  * is left to free itself. */
 void arena_compare_size(const void *address, size_t size, const char *call, const void *site);

@@ -24,6 +24,10 @@ uint64_t arenas_share(void) {
     return share > SHARE_MOST ? SHARE_MOST : share < SHARE_LEAST ? SHARE_LEAST : share;
 }
 
+bool arenas_is_one(void) {
+    return atomic_load_explicit(&running, memory_order_relaxed) <= 2; /* the late one is */
+}
+
 struct arena *arenas_first(void) {
     /* Acquire; partner: make. */
     return atomic_load_explicit(&all, memory_order_acquire);

@@ -18,6 +18,9 @@ bool arenas_give(struct arena *arena);
 /* What an arena may hold that no other thread can use, in bytes: less, if there are more of them. */
 uint64_t arenas_share(void);
 
+/* Whether one thread has an arena at most. */
+bool arenas_is_one(void);
+
 /* In the child of a fork: freezes the arenas that run, but for own. */
 void arenas_freeze_others(const struct arena *own);
 

@@ -168,6 +168,16 @@ void arena_settle(void) {
     }
 }
 
+void arena_before_thread(void) {
+    if (thread.own == NULL)
+        return;
+    int error = errno;
+    struct arena *arena = arena_enter();
+    slabs_before_thread(arena);
+    arena_leave(arena);
+    errno = error;
+}
+
 void arena_trim(void) {
     struct arena *arena = arena_enter();
     arena_release_quarantine(arena);

@@ -211,6 +211,23 @@ bool slabs_receive(struct arena *arena) {
     return true;
 }
 
+void slabs_before_thread(struct arena *arena) {
+    struct leaving leaving = {.count = 0};
+    unsigned looks = 0;
+    bool all = arenas_is_one();
+    for (struct slab *slab = arena->oldest, *younger; slab != NULL; slab = younger) {
+        if (arena->owned <= PART_KEPT || ++looks > PART_LOOKS)
+            break;
+        younger = slab->younger;
+        if (slab->won != WON_NOT || (slab->place != PLACE_FULL && !all))
+            continue;
+        take_out(arena, slab);
+        let_go(arena, slab, &leaving);
+    }
+    release_all(arena, &leaving);
+    slabs_receive(arena);
+}
+
 void slabs_exchange(struct arena *arena) {
     outbox_flush(arena);
     slabs_receive(arena);

@@ -48,6 +48,11 @@ void slabs_give_up_empty(struct arena *arena);
  * are, it keeps no empty slabs; and what its caches hold is of no use, but pins a slab for each block. */
 bool slabs_shrink(struct arena *arena);
 
+/* A thread is about to be made, which may free what this one has allocated, while this one sleeps. Of what
+ * it owns beyond PART_KEPT it lets go of the oldest slabs that are full, and the only thread of all of the
+ * oldest. */
+void slabs_before_thread(struct arena *arena);
+
 /* Lets go of every slab, and of what the outbox holds. The arena ends. */
 void slabs_release_all(struct arena *arena);
 

@@ -2,9 +2,10 @@
  *
  * Memory that exited threads leave must come back although those who free it never allocate: a thread fills
  * some megabytes and exits, another frees few of its blocks and so claims many of its slabs, a third frees
- * the rest. usage: stranding fresh|consumer|shuffled: the second is a new thread each time, or one that lives
- * on; or there is but one, which frees in random order, and may not keep the blocks that it has freed last,
- * for each of them pins a slab. */
+ * the rest. usage: stranding fresh|consumer|shuffled|parent: the second is a new thread each time, or one
+ * that lives on; or there is but one, which frees in random order, and may not keep the blocks that it has
+ * freed last, for each of them pins a slab; or it is made by one that has filled some megabytes and sleeps,
+ * frees them and fills as many. */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -55,6 +56,21 @@ static void run(void *(*body)(void *)) {
     REQUIRE(pthread_join(thread, NULL) == 0);
 }
 
+static void *free_and_fill(void *unused) {
+    for (int i = 0; i < BLOCKS; i++)
+        free(blocks[i]);
+    return fill(unused);
+}
+
+static int hand_on(void) {
+    fill(NULL);
+    size_t start = resident_bytes();
+    run(free_and_fill);
+    size_t added = resident_bytes() - start;
+    probe_write(STDERR_FILENO, "%zu KiB added\n", added / KIB);
+    return added > (size_t)BLOCKS * BLOCK / 2;
+}
+
 static int free_shuffled(void) {
     static void *all[SHUFFLED];
     uint64_t random = 1;
@@ -79,6 +95,9 @@ int main(int count, char **arguments) {
     REQUIRE(count == 2);
     if (strcmp(arguments[1], "shuffled") == 0) {
         return free_shuffled();
+    }
+    if (strcmp(arguments[1], "parent") == 0) {
+        return hand_on();
     }
     bool lives_on = strcmp(arguments[1], "consumer") == 0;
     pthread_t consumer;

@@ -768,6 +768,59 @@ static void check_finds_what_is_broken(void **state) {
     assert_all_gone();
 }
 
+/* Frees what arenas have let go of. */
+static void empty_orphans(unsigned class) {
+    for (struct slab *slab; (slab = slabs_find(other, class)) != NULL;) {
+        empty(other, slab);
+        slabs_give_up_empty(other);
+    }
+}
+
+/* Full ones; the first thread of a process lets go of the others as well. */
+static void who_makes_a_thread_lets_go(void **state) {
+    struct arena *more[2] = {arenas_take(), arenas_take()};
+    (void)state;
+    arenas_renew();
+    struct slab *full = make_full(owner, CLASS), *posted = make_full(owner, CLASS + 1);
+    struct slab *some = make_used(owner, CLASS, 10), *none = make_used(owner, CLASS + 2, 0);
+    for (unsigned i = 0; i < PART_KEPT / UNIT; i++)
+        assert_non_null(slabs_make(owner, FILLER));
+    struct slab *youngest = make_full(owner, CLASS + 3), *last = youngest;
+    send(other, posted, 0, 3);
+    slabs_before_thread(owner);
+    assert_ptr_equal(full->owner, OWNER_NONE);
+    assert_int_equal(full->place, PLACE_NONE);
+    assert_ptr_equal(posted->owner, OWNER_NONE);
+    assert_int_equal(posted->place, PLACE_ORPHANS);
+    assert_int_equal(posted->posted, 0);
+    assert_ptr_equal(some->owner, owner);
+    assert_ptr_equal(none->owner, owner);
+    assert_ptr_equal(youngest->owner, OWNER_NONE);
+    assert_int_equal(owner->owned, PART_KEPT + 2 * UNIT);
+    for (unsigned i = 0; i < 2; i++) {
+        slabs_release_all(more[i]);
+        arenas_give(more[i]);
+    }
+    assert_true(arenas_is_one());
+    slabs_before_thread(owner);
+    assert_ptr_equal(some->owner, OWNER_NONE);
+    assert_int_equal(some->place, PLACE_ORPHANS);
+    assert_ptr_equal(none->owner, OWNER_FREE);
+    assert_int_equal(owner->owned, PART_KEPT);
+    youngest = make_full(owner, FILLER + 1);
+    for (unsigned i = 0; i < 2; i++) /* what is kept are the youngest, be they full */
+        slabs_before_thread(owner);
+    assert_ptr_equal(youngest->owner, owner);
+    assert_int_equal(owner->owned, PART_KEPT);
+    empty(owner, youngest);
+    send(other, full, 0, 1);
+    send(other, last, 0, 1);
+    for (unsigned class = CLASS; class <= CLASS + 3; class ++)
+        empty_orphans(class);
+    assert_ptr_equal(full->owner, OWNER_FREE);
+    assert_all_gone();
+}
+
 /* Of many arenas that wait to be recycled, few keep pages that only a thread at work needs. */
 static void arenas_that_wait_keep_few_pages(void **state) {
     static struct arena *taken[2 * STOCKS_KEPT];
@@ -808,5 +861,5 @@ TESTS(cmocka_unit_test(what_is_owned_is_bounded_in_bytes),
       cmocka_unit_test(a_slab_claimed_for_many_blocks_is_kept_by_who_uses_its_class),
       cmocka_unit_test(a_slab_claimed_for_its_last_blocks_is_given_up),
       cmocka_unit_test(a_slab_may_be_claimed_to_be_kept), cmocka_unit_test(what_is_kept_is_bounded),
-      cmocka_unit_test(an_arena_that_ends_has_nothing), cmocka_unit_test(check_finds_what_is_broken),
-      cmocka_unit_test(arenas_that_wait_keep_few_pages))
+      cmocka_unit_test(who_makes_a_thread_lets_go), cmocka_unit_test(an_arena_that_ends_has_nothing),
+      cmocka_unit_test(check_finds_what_is_broken), cmocka_unit_test(arenas_that_wait_keep_few_pages))
