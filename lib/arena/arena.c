@@ -512,9 +512,14 @@ static bool may_stay(const struct arena *arena, unsigned class) {
 }
 
 /* A block of a slab that nobody owns, in a class that the thread uses: it becomes the owner if it may. Else
- * it caches the block all the same, or leaves it to the outbox, which touches many at a time. */
+ * it caches the block all the same, or leaves it to the outbox, which touches many at a time. A thread that
+ * forks has its caches and no arena. */
 static noinline void free_ownerless(struct arena *arena, unsigned class, struct block *block,
                                     struct entry entry) {
+    if (unlikely(arena == &empty_arena)) {
+        free_slowly(block);
+        return;
+    }
     if (!may_stay(arena, class)) {
         if (!outbox_add(arena, class, block))
             make_room_and_add(arena, class, block);

@@ -184,6 +184,11 @@ static void spawn_programs(void) {
     }
 }
 
+#define LEFT    20000 /* blocks of a thread that has exited, which handlers free, */
+#define AT_ONCE 2000  /* each call so many */
+
+static void *left[LEFT];
+static size_t left_count;
 static void *kept_by_handler;
 static atomic_size_t handler_calls;
 
@@ -199,6 +204,9 @@ static void handle_fork(void) {
     }
     free(kept_by_handler);
     kept_by_handler = malloc(100);
+    for (size_t i = 0; i < AT_ONCE && left_count > 0; i++) {
+        free(left[--left_count]);
+    }
     atomic_fetch_add(&handler_calls, 1);
 }
 
@@ -242,7 +250,19 @@ static void register_early(int argc, char **argv, char **environment) {
 __attribute__((section(".preinit_array"), used)) static void (*const preinit)(int, char **,
                                                                               char **) = register_early;
 
+static void *leave(void *unused) {
+    for (size_t i = 0; i < LEFT; i++) {
+        left[i] = malloc(100);
+        REQUIRE(left[i] != NULL);
+    }
+    return unused;
+}
+
 static void fork_with_early_handlers(void) {
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, NULL, leave, NULL) == 0 && pthread_join(thread, NULL) == 0);
+    left_count = LEFT;
+    free(malloc(100));
     for (int i = 0; i < FEW_FORKS; i++) {
         fork_child(live_as_child);
     }
