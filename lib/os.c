@@ -301,8 +301,7 @@ struct signals {
 
 static struct signals signals_block(void) {
     uint64_t signals = WRITE_SIGNALS, before = 0, pending = 0;
-    if (atomic_load_explicit(&has_sandbox, memory_order_relaxed) ||
-        syscall(SYS_rt_sigprocmask, SIG_BLOCK, &signals, &before, sizeof before) != 0)
+    if (is_filtered() || syscall(SYS_rt_sigprocmask, SIG_BLOCK, &signals, &before, sizeof before) != 0)
         return (struct signals){0, 0};
     (void)syscall(SYS_rt_sigpending, &pending, sizeof pending);
     return (struct signals){signals & ~before, signals & ~pending};
