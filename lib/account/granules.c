@@ -19,7 +19,7 @@ static bool is_superslab(const char *base) {
 static void account_huge(struct account *account, const char *base, uint64_t units, uint64_t bytes) {
     struct slab *slab = registry_find(base);
     size_t length = (size_t)__builtin_popcountl(units) * UNIT;
-    bool is_kept = recent_has(huge_of(slab)) || closed_has(huge_of(slab));
+    bool is_kept = slab != NULL && (recent_has(huge_of(slab)) || closed_has(huge_of(slab)));
     *(is_kept ? &account->sum.kept : &account->sum.live) += bytes;
     if (slab != account->huge.slab || base != account->huge.end) {
         account->huge.record = image_add(account->image, TABLE_HUGE);
