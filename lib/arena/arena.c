@@ -505,24 +505,21 @@ static noinline void free_without_room(struct arena *arena, unsigned class, void
         make_room_and_add(arena, class, address);
 }
 
-/* Whether a block of a slab that nobody owns may be more to the thread than one for its outbox. */
+/* Whether a block of a slab that nobody owns may be more to the thread than one for its outbox. A thread that
+ * forks has its caches and no arena. */
 static bool may_stay(const struct arena *arena, unsigned class) {
-    return thread.room[class].left > 0 || slabs_have_room(arena) || cache_can_be_set_aside(class) ||
-           unlikely(cuts_are_due(class));
+    return (thread.room[class].left > 0 || slabs_have_room(arena) || cache_can_be_set_aside(class) ||
+            unlikely(cuts_are_due(class))) &&
+           arena != &empty_arena;
 }
 
 /* A block of a slab that nobody owns, in a class that the thread uses: it becomes the owner if it may. Else
- * it caches the block all the same, or leaves it to the outbox, which touches many at a time. A thread that
- * forks has its caches and no arena. */
+ * it caches the block all the same, or leaves it to the outbox, which touches many at a time. */
 static noinline void free_ownerless(struct arena *arena, unsigned class, struct block *block,
                                     struct entry entry) {
-    if (unlikely(arena == &empty_arena)) {
-        free_slowly(block);
-        return;
-    }
     if (!may_stay(arena, class)) {
         if (!outbox_add(arena, class, block))
-            make_room_and_add(arena, class, block);
+            free_without_room(arena, class, block);
         return;
     }
     if (unlikely(!block_is_live(entry, class, block))) {

@@ -15,12 +15,6 @@
 #include "slab_list.h"
 #include "thaw.h"
 
-/* Slabs that are let go together. */
-struct leaving {
-    struct slab *slabs[LET_GO_AT_ONCE];
-    unsigned count;
-};
-
 static size_t bytes_of(const struct slab *slab) {
     return slab->units * UNIT;
 }
@@ -78,19 +72,18 @@ static void give_up(struct arena *arena, struct slab *slab) {
     slab_give_units(slab);
 }
 
-static void release_all(struct arena *arena, struct leaving *leaving) {
+static void release_all(struct arena *arena, struct released *leaving) {
     if (leaving->count == 0)
         return;
     rcu_enter(arena); /* once released, the slabs are pinned by nothing else */
     for (unsigned i = 0; i < leaving->count; i++)
         slab_release(leaving->slabs[i]);
-    inbox_call_if_posted(arena, leaving->slabs, leaving->count);
+    inbox_call_if_posted(arena, leaving);
     rcu_leave(arena);
-    leaving->count = 0;
 }
 
 /* A slab of the arena's that is in none of its lists, but maybe among the orphans. */
-static void let_go(struct arena *arena, struct slab *slab, struct leaving *leaving) {
+static void let_go(struct arena *arena, struct slab *slab, struct released *leaving) {
     queue_drain_owned(arena, slab);
     if (slab->used == 0) {
         arena->emptied += bytes_of(slab);
@@ -110,7 +103,7 @@ static void let_go(struct arena *arena, struct slab *slab, struct leaving *leavi
 /* Some at once, as a fence is shared. A slab that has been drained, or claimed, and is not settled yet, is
  * none of the oldest. */
 static void bound(struct arena *arena, uint64_t most) {
-    struct leaving leaving = {.count = 0};
+    struct released leaving = {.count = 0};
     if (arena->owned <= most)
         return;
     for (struct slab *slab; (slab = arena->oldest) != NULL && arena->owned > most - most / 8;) {
@@ -135,8 +128,7 @@ static void keep(struct arena *arena, struct slab *slab) {
 bool slabs_claim(struct arena *arena, struct slab *slab) {
     if (arena->owned + bytes_of(slab) > arena->share || !slab_claim(slab, arena))
         return false;
-    counter_add(&arena->counters.claims, 1);
-    probe2(claim, slab->start, slab->block_size);
+    claim_count(arena, slab);
     queue_drain_owned(arena, slab);
     if (slab->place == PLACE_ORPHANS)
         orphans_remove(slab);
@@ -171,7 +163,7 @@ static bool is_worth_keeping(const struct arena *arena, const struct slab *slab)
     return slab->claimed_for >= KEEP_BLOCKS && cache_is_used(arena, slab->class);
 }
 
-static void settle_claimed(struct arena *arena, struct slab *slab, struct leaving *leaving) {
+static void settle_claimed(struct arena *arena, struct slab *slab, struct released *leaving) {
     if (slab->used == 0 || !is_worth_keeping(arena, slab)) {
         let_go(arena, slab, leaving);
         return;
@@ -182,7 +174,7 @@ static void settle_claimed(struct arena *arena, struct slab *slab, struct leavin
 }
 
 static void settle_all(struct arena *arena) {
-    struct leaving leaving = {.count = 0};
+    struct released leaving = {.count = 0};
     for (struct slab *slab; (slab = won_take(arena)) != NULL;) {
         bool is_claimed = slab->won == WON_CLAIMED;
         slab->won = WON_NOT;
@@ -212,7 +204,7 @@ bool slabs_receive(struct arena *arena) {
 }
 
 void slabs_before_thread(struct arena *arena) {
-    struct leaving leaving = {.count = 0};
+    struct released leaving = {.count = 0};
     unsigned looks = 0;
     bool all = arenas_is_one();
     for (struct slab *slab = arena->oldest, *younger; slab != NULL; slab = younger) {

@@ -18,9 +18,13 @@ void won_add(struct arena *arena, struct slab *slab) {
         won_link(arena, slab, WON_DRAINED);
 }
 
-void won_claim(struct arena *arena, struct slab *slab, uint32_t blocks) {
+void claim_count(struct arena *arena, const struct slab *slab) {
     counter_add(&arena->counters.claims, 1);
     probe2(claim, slab->start, slab->block_size);
+}
+
+void won_claim(struct arena *arena, struct slab *slab, uint32_t blocks) {
+    claim_count(arena, slab);
     slab->claimed_for = (uint16_t)blocks;
     won_link(arena, slab, WON_CLAIMED);
 }
@@ -76,13 +80,14 @@ void inbox_notify(struct arena *arena, struct slab *slab) {
     /* Else the units are free. */
 }
 
-void inbox_call_if_posted(struct arena *arena, struct slab *const *released, unsigned count) {
-    if (count == 0)
+void inbox_call_if_posted(struct arena *arena, struct released *released) {
+    if (released->count == 0)
         return;
     fence_store_load(); /* partners: the fences in push and post */
-    for (unsigned i = 0; i < count; i++)
-        if (atomic_load_explicit(&released[i]->posted, memory_order_relaxed) == post_mark)
+    for (unsigned i = 0; i < released->count; i++)
+        if (atomic_load_explicit(&released->slabs[i]->posted, memory_order_relaxed) == post_mark)
             arena->called = true;
+    released->count = 0;
 }
 
 /* One slab of an inbox: from here on it may be posted again, so the queue is looked at afterwards. */

@@ -20,10 +20,16 @@ void inbox_notify(struct arena *arena, struct slab *slab);
 /* Takes all of the arena's inbox. In no read section. */
 void inbox_sweep(struct arena *arena);
 
-/* After slabs have been released: whoever pushes from now on claims them. Who pushed before, and still saw us
+/* Slabs that are released in one read section. */
+struct released {
+    struct slab *slabs[LET_GO_AT_ONCE];
+    unsigned count;
+};
+
+/* After these have been released: whoever pushes from now on claims them. Who pushed before, and still saw us
  * as the owner, posts the slab: either he sees afterwards that we are not, or we see here that it is posted,
- * and the arena is called. In the read section of the release. */
-void inbox_call_if_posted(struct arena *arena, struct slab *const *released, unsigned count);
+ * and the arena is called. Then there are none. In the read section of the release. */
+void inbox_call_if_posted(struct arena *arena, struct released *released);
 
 /* In the child of a fork: posts a slab of arena's to itself, if its queue is not empty. */
 void inbox_post_own(struct arena *arena, struct slab *slab);
@@ -39,7 +45,10 @@ static inline bool inbox_is_empty(const struct arena *arena) {
 /* Puts a slab of arena's that has been drained on arena->won, unless it is there. */
 void won_add(struct arena *arena, struct slab *slab);
 
-/* The same for one that has just been claimed, for so many blocks. */
+/* Counts a claim of the arena's. */
+void claim_count(struct arena *arena, const struct slab *slab);
+
+/* won_add for a slab that has just been claimed, for so many blocks. */
 void won_claim(struct arena *arena, struct slab *slab, uint32_t blocks);
 
 /* The next slab of arena->won, or NULL. The caller sets its field won to WON_NOT. */

@@ -27,17 +27,6 @@ static void push(struct arena *arena, const struct outbox_group *group) {
     inbox_notify(arena, slab);
 }
 
-/* Slabs that have been released in a read section, and not been looked at since. */
-struct released {
-    struct slab *slabs[LET_GO_AT_ONCE];
-    unsigned count;
-};
-
-static void look(struct arena *arena, struct released *released) {
-    inbox_call_if_posted(arena, released->slabs, released->count);
-    released->count = 0;
-}
-
 /* Whether a slab that was claimed is worth no second look: an orphan that was claimed for few blocks, and
  * with them stays as full as its list says. */
 static bool is_as_before(const struct slab *slab, uint32_t blocks) {
@@ -52,13 +41,12 @@ static void let_go_or_win(struct arena *arena, const struct outbox_group *group,
         won_claim(arena, slab, group->count);
         return;
     }
-    counter_add(&arena->counters.claims, 1);
+    claim_count(arena, slab);
     counter_add(&arena->counters.orphans, 1);
-    probe2(claim, slab->start, slab->block_size);
     slab_release(slab);
     released->slabs[released->count++] = slab;
     if (released->count == LET_GO_AT_ONCE)
-        look(arena, released);
+        inbox_call_if_posted(arena, released);
 }
 
 /* To a slab of mine: its blocks pin it until then. */
@@ -184,7 +172,7 @@ static uint32_t send_grouped(struct arena *arena, struct outbox_groups *all, uin
         all->number_of[all->groups[i].place] = 0;
         send(arena, &all->groups[i], &released);
     }
-    look(arena, &released);
+    inbox_call_if_posted(arena, &released);
     rcu_leave(arena);
     return groups;
 }
@@ -265,7 +253,7 @@ void outbox_push_one(struct arena *arena, void *address) {
     released.count = 0;
     rcu_enter(arena);
     send(arena, &group, &released);
-    look(arena, &released);
+    inbox_call_if_posted(arena, &released);
     rcu_leave(arena);
 }
 

@@ -20,8 +20,8 @@ static uint64_t turned_at; /* regions_lock: when high was looked at last, millis
 struct part {
     struct granule *granule;
     uint64_t units;
-    bool is_renewal; /* by a new mapping, */
-    bool is_small;   /* which has to refuse huge pages as the region does: else it merges with neither side */
+    bool is_renewal; /* by a new mapping */
+    bool is_small;   /* in the part of its region that refuses huge pages */
 };
 
 /* From the first to the last: between them is none in use. */
@@ -29,11 +29,8 @@ static bool part_purge(const struct part *part) {
     unsigned first = (unsigned)__builtin_ctzl(part->units),
              end = UNITS - (unsigned)__builtin_clzl(part->units);
     char *base = granule_address(part->granule);
-    if (part->is_renewal && os_renew(base, GRANULE)) {
-        if (part->is_small)
-            os_advise_huge_pages(base, GRANULE, false);
+    if (part->is_renewal && pages_renew(base, GRANULE, part->is_small))
         return true;
-    }
     return pages_purge(base + first * UNIT, (end - first) * UNIT);
 }
 

@@ -161,12 +161,7 @@ bool region_renew(const struct granules *granules, size_t length) {
     lock_take(&regions_lock);
     bool is_small = granules->first + granules->count > region->small;
     lock_give(&regions_lock);
-    char *base = granules_address(granules);
-    if (!os_renew(base, length))
-        return false;
-    if (is_small)
-        os_advise_huge_pages(base, length, false);
-    return true;
+    return pages_renew(granules_address(granules), length, is_small);
 }
 
 void region_hold(const struct granules *granules, uint64_t dirty) {

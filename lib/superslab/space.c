@@ -71,6 +71,14 @@ bool pages_purge(char *base, size_t length) {
     return true;
 }
 
+bool pages_renew(char *base, size_t length, bool is_small) {
+    if (!os_renew(base, length))
+        return false;
+    if (is_small)
+        os_advise_huge_pages(base, length, false);
+    return true;
+}
+
 uint64_t purged_bytes(void) {
     return atomic_load_explicit(&purged, memory_order_relaxed);
 }

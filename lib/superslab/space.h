@@ -50,6 +50,10 @@ extern pthread_mutex_t purge_lock;
 /* Gives pages back to the kernel, which counts them; they read as zero afterwards. false if it cannot be. */
 bool pages_purge(char *base, size_t length);
 
+/* The same by a new mapping, which refuses huge pages where the region does: else it would merge with neither
+ * side. Not counted. false if it cannot be. */
+bool pages_renew(char *base, size_t length, bool is_small);
+
 /* Bytes given back so far. */
 uint64_t purged_bytes(void);
 
