@@ -47,12 +47,12 @@ void *operator_new_aligned(size_t size, size_t alignment) {
 }
 
 void operator_delete(void *block) {
-    fast_free(block);
+    fast_free(block, true);
 }
 
 void operator_delete_aligned(void *block, size_t alignment) {
     arena_check_alignment(block, alignment, "operator delete");
-    fast_free(block);
+    fast_free(block, true);
 }
 
 INTERPOSE_AS(void *, _Znwm, operator_new, (size_t size))

@@ -49,8 +49,8 @@ static inline void *fast_malloc(size_t size) {
 }
 
 /* free: registry -> the owner is me -> it is a block, and not free -> push on the thread's cache of the class
- * while it has room. */
-static inline void fast_free(void *address) {
+ * while it has room. At guard level 0 what it is goes unchecked. */
+static inline __attribute__((always_inline)) void fast_free(void *address, bool is_checked) {
     struct entry entry = registry_entry(address);
     struct arena *owner = atomic_load_explicit(&entry.leaf->owners[entry.index], memory_order_relaxed);
     if (unlikely(owner != thread.arena)) {
@@ -60,8 +60,8 @@ static inline void fast_free(void *address) {
     struct block *block = address;
     uintptr_t class = atomic_load_explicit(&entry.leaf->classes[entry.index], memory_order_relaxed);
     uintptr_t mark = block_mark(entry, block);
-    if (unlikely(entry_position(entry, class, block) >= entry.leaf->limits[entry.index]) ||
-        unlikely(block->mark == mark)) {
+    if (is_checked && (unlikely(entry_position(entry, class, block) >= entry.leaf->limits[entry.index]) ||
+                       unlikely(block->mark == mark))) {
         arena_free_refused(block);
         return;
     }

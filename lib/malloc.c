@@ -63,7 +63,7 @@ void *fh_malloc(size_t size) {
 
 void fh_free(void *address) {
     shadow_freed(address);
-    fast_free(address);
+    fast_free(address, true);
 }
 
 void *fh_calloc(size_t count, size_t size) {

@@ -212,6 +212,17 @@ bool os_map_at(void *address, size_t length) {
     return mapped == address;
 }
 
+bool os_write_text(uintptr_t address, const unsigned char *code, size_t length) {
+    size_t before = address % os_page();
+    char *text = (char *)address, *page = text - before;
+    if (!is_done(mprotect(page, before + length, PROT_READ | PROT_WRITE | PROT_EXEC) == 0))
+        return false;
+    memcpy(text, code, length);
+    __builtin___clear_cache(text, text + length);
+    mprotect(page, before + length, PROT_READ | PROT_EXEC);
+    return true;
+}
+
 bool os_wait(_Atomic uint32_t *word, uint32_t value, uint64_t milliseconds) {
     struct timespec span = {(time_t)(milliseconds / 1000), (long)(milliseconds % 1000) * 1000000};
     struct timespec *end = milliseconds == 0 ? NULL : &span;

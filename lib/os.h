@@ -92,6 +92,10 @@ void *os_map_cleared(size_t length);
 /* Maps length bytes at address, if nothing is there. */
 bool os_map_at(void *address, size_t length);
 
+/* Writes length bytes of code at an address of the program's text, where no other thread may be. false if the
+ * system lets nobody do so: then nothing has been written. */
+bool os_write_text(uintptr_t address, const unsigned char *code, size_t length);
+
 /* Sleeps while *word is value, for so many milliseconds at most; 0: without an end. false if the kernel does
  * not know how. os_wake wakes who sleeps so. */
 bool os_wait(_Atomic uint32_t *word, uint32_t value, uint64_t milliseconds);

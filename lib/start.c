@@ -11,6 +11,7 @@
 #include "profile.h"
 #include "sample.h"
 #include "superslab/housekeeper.h"
+#include "unchecked.h"
 #include "interpose.h"
 
 extern const char start_is_linked;
@@ -20,6 +21,7 @@ __attribute__((constructor)) static void start(void) {
     interpose_check();
     config_start();
     memcheck_start();
+    unchecked_start();
     crash_start();
     arena_start_guards();
     arena_prepare_fork();

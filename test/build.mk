@@ -31,11 +31,9 @@ $(BUILD)/libfreehold.so.0: $(BUILD)/libfreehold.so
 # Programs with a bug: as they would be shipped, but with every access where it stands.
 $(BUILD)/test/misuse/%: TEST_CFLAGS := -O1
 # The allocator calls the program's mmap, and its likes.
-$(BUILD)/test/misuse/deny: TEST_LIBS += -rdynamic
+$(BUILD)/test/misuse/deny $(BUILD)/test/misuse/unchecked: TEST_LIBS += -rdynamic
 # It is preloaded.
 $(BUILD)/test/live/watcher: TEST_CFLAGS := -shared -fPIC
-# A starter of few pages, for a child's peak counts the pages of the parent that it was forked from.
-$(BUILD)/test/conformance/footprint: TEST_LIBS := -static
 
 # The program with a planted leak, with frame pointers and without.
 $(BUILD)/test/command/leak: TEST_CFLAGS := -fomit-frame-pointer
