@@ -96,13 +96,14 @@ static void check_caches(const struct arena *arena) {
         report_invariant("the quotas are a part of an arena's share", &arena->quotas, NULL, arena);
 }
 
+/* What is no block there is a mistake of the program's, which may go on. */
 static void check_outbox(const struct arena *arena) {
     int32_t room = (int32_t)OUTBOX_BYTES;
     for (uint32_t i = 0; i < arena->outbox_count; i++) {
         const struct block *block = arena->outbox->blocks[i];
         const struct slab *slab = registry_find(block);
         if (slab == NULL || !slab_holds_block(slab, block))
-            report_invariant("an outbox holds blocks", block, slab, arena);
+            verdict_report("free", block, NULL);
         else
             room -= outbox_costs[slab->class];
     }

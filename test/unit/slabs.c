@@ -13,6 +13,7 @@
 #include "arena/orphans.h"
 #include "arena/slabs.h"
 #include "child.h"
+#include "config.h"
 #include "crowd.h"
 #include "layout.h"
 #include "played.h"
@@ -750,7 +751,7 @@ static void check_finds_what_is_broken(void **state) {
         {leave_the_list, "an arena owns the slabs in its lists"},
         {own_too_much, "an arena owns no more than its share"},
         {miscount_outbox, "an outbox has room for what is in it"},
-        {fill_outbox_with_no_block, "an outbox holds blocks"},
+        {fill_outbox_with_no_block, ": inside a block"},
     };
     (void)state;
     arenas_renew();
@@ -760,6 +761,11 @@ static void check_finds_what_is_broken(void **state) {
     guard_check(owner);
     for (unsigned i = 0; i < sizeof breaks / sizeof *breaks; i++)
         assert_true(aborts(breaks[i].how, NULL, breaks[i].message));
+    struct child child;
+    config.on_error = ON_ERROR_REPORT;
+    child_run(&child, fill_outbox_with_no_block, NULL);
+    config.on_error = ON_ERROR_ABORT;
+    assert_true(child_returned(&child));
     guard_check(owner);
     while (owner->owned > 0) {
         empty(owner, owner->oldest);
