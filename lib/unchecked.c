@@ -26,10 +26,12 @@ typedef void free_function(void *);
 #define JUMP 5 /* bytes */
 
 /* The length of a first instruction that copies the argument (to a register, from edi or rdi), as compilers
- * begin these functions; 0: it is another one, or a tracer's breakpoint. */
+ * begin these functions, and of endbr64 before it; 0: it is another one, or a tracer's breakpoint. */
 static size_t copy_length(const unsigned char *text) {
-    size_t prefix = text[0] == 0x48;
-    return text[prefix] == 0x89 && (text[prefix + 1] & 0xf8) == 0xf8 ? prefix + 2 : 0;
+    static const unsigned char endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
+    size_t start = memcmp(text, endbr64, sizeof endbr64) == 0 ? sizeof endbr64 : 0;
+    start += text[start] == 0x48;
+    return text[start] == 0x89 && (text[start + 1] & 0xf8) == 0xf8 ? start + 2 : 0;
 }
 
 /* Behind its first instruction, where tracers put breakpoints, from jumps to what follows the same
