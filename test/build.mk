@@ -35,6 +35,8 @@ $(BUILD)/test/misuse/deny $(BUILD)/test/misuse/unchecked: TEST_LIBS += -rdynamic
 # It is preloaded.
 $(BUILD)/test/live/watcher: TEST_CFLAGS := -shared -fPIC
 
+$(BUILD)/test/command/static: TEST_LIBS := -static
+
 # The program with a planted leak, with frame pointers and without.
 $(BUILD)/test/command/leak: TEST_CFLAGS := -fomit-frame-pointer
 $(BUILD)/test/command/framed: TEST_CFLAGS := -fno-omit-frame-pointer
