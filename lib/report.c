@@ -369,6 +369,15 @@ void report_figure(const char *name, unsigned long long figure) {
     write_out(&line);
 }
 
+void report_unchecked(const char *why) {
+    struct line line;
+    start(&line);
+    put(&line, "FREEHOLD_GUARD is 0, but free cannot leave its checks out ");
+    put(&line, why);
+    put(&line, ": what is freed is checked as at level 1.");
+    write_out(&line);
+}
+
 void report_notice(const char *text) {
     struct line line;
     start(&line);

@@ -79,6 +79,9 @@ void report_option_value(const char *assignment, unsigned long least, unsigned l
 /* One line of the statistics: a name and a figure. */
 void report_figure(const char *name, unsigned long long figure);
 
+/* FREEHOLD_GUARD=0 is not to be had, and why. */
+void report_unchecked(const char *why);
+
 /* Anything else that is said once, for example that a sandbox has taken a system call away. */
 void report_notice(const char *text);
 

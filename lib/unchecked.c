@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "unchecked.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/single_threaded.h>
 
@@ -34,33 +35,44 @@ static size_t copy_length(const unsigned char *text) {
     return text[start] == 0x89 && (text[start + 1] & 0xf8) == 0xf8 ? start + 2 : 0;
 }
 
-/* Behind its first instruction, where tracers put breakpoints, from jumps to what follows the same
- * instruction in to. */
-static bool detour(free_function *from, free_function *to) {
-    const unsigned char *text = (const unsigned char *)(uintptr_t)from, *target = (const void *)(uintptr_t)to;
-    size_t copy = copy_length(text);
-    intptr_t distance = target - text - JUMP;
-    int32_t operand = (int32_t)distance;
-    unsigned char jump[JUMP] = {0xe9};
-    memcpy(jump + 1, &operand, sizeof operand);
-    return copy != 0 && memcmp(text, target, copy) == 0 && operand == distance &&
-           os_write_text((uintptr_t)text + copy, jump, sizeof jump);
+static const unsigned char *text_of(free_function *function) {
+    return (const unsigned char *)(uintptr_t)function;
 }
 
-static bool can_detour(void) {
+/* Whether both begin with the same copy of their argument. */
+static bool can_detour(free_function *from, free_function *to) {
 #ifdef __x86_64__
-    return __libc_single_threaded;
+    size_t copy = copy_length(text_of(from));
+    return copy != 0 && memcmp(text_of(from), text_of(to), copy) == 0;
 #else
+    (void)from, (void)to;
     return false;
 #endif
+}
+
+/* Behind that, for tracers put breakpoints before it, from jumps to what follows it in to. Both are in one
+ * text, which is less than 2 GiB long. */
+static bool detour(free_function *from, free_function *to) {
+    const unsigned char *text = text_of(from);
+    int32_t distance = (int32_t)(text_of(to) - text) - JUMP;
+    unsigned char jump[JUMP] = {0xe9};
+    memcpy(jump + 1, &distance, sizeof distance);
+    return os_write_text((uintptr_t)text + copy_length(text), jump, sizeof jump);
 }
 
 void unchecked_start(void) {
     if (config.guard != 0 || memcheck_runs)
         return;
-    if (!can_detour() || !detour(fh_free, unchecked_free) || !detour(operator_delete, unchecked_free))
-        report_notice(
-            "FREEHOLD_GUARD is 0, but the checks of free cannot be left out here, which needs a process of "
-            "one thread and code that may be written to: what is freed is checked as at level 1.");
+    int error = errno;
+    const char *why = NULL;
+    if (!can_detour(fh_free, unchecked_free) || !can_detour(operator_delete, unchecked_free))
+        why = "by this build, or with a breakpoint in the way";
+    else if (!__libc_single_threaded)
+        why = "when there is a thread already";
+    else if (!detour(fh_free, unchecked_free) || !detour(operator_delete, unchecked_free))
+        why = "where no code may be written to";
+    errno = error;
+    if (why != NULL)
+        report_unchecked(why);
 }
 #endif

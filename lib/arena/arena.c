@@ -508,9 +508,8 @@ static noinline void free_without_room(struct arena *arena, unsigned class, void
 /* Whether a block of a slab that nobody owns may be more to the thread than one for its outbox. A thread that
  * forks has its caches and no arena. */
 static bool may_stay(const struct arena *arena, unsigned class) {
-    return (thread.room[class].left > 0 || slabs_have_room(arena) || cache_can_be_set_aside(class) ||
-            unlikely(cuts_are_due(class))) &&
-           arena != &empty_arena;
+    return arena != &empty_arena && (thread.room[class].left > 0 || slabs_have_room(arena) ||
+                                     cache_can_be_set_aside(class) || unlikely(cuts_are_due(class)));
 }
 
 /* A block of a slab that nobody owns, in a class that the thread uses: it becomes the owner if it may. Else

@@ -57,6 +57,10 @@ static long own_memory(void) {
 }
 
 int main(int argc, char **argv) {
+    if (access("/proc/self/smaps_rollup", R_OK) != 0) {
+        fprintf(stderr, "the kernel has no /proc/self/smaps_rollup\n");
+        return 77;
+    }
     REQUIRE(argc == 2 && access(argv[1], R_OK) == 0);
     unsetenv("LD_PRELOAD");
     long own = own_memory();

@@ -236,11 +236,27 @@ static void fork_from_handlers(void) {
     }
 }
 
+#define OWN     1000 /* blocks that a thread frees before it forks: none, one, two ... */
+#define ORPHANS ((size_t)200 * OWN)
+
+static void *orphans[ORPHANS];
+static size_t orphans_freed;
+
+/* Far from each other, so that each is of a slab that nobody has claimed yet. */
+static void free_orphan(void) {
+    if (orphans_freed < OWN) {
+        free(orphans[ORPHANS / OWN * orphans_freed++]);
+    }
+}
+
 /* Registered before any constructor has run, so prepare is called after the allocator's own prepare. */
 static void register_early(int argc, char **argv, char **environment) {
     (void)environment;
     if (argc == 2 && strcmp(argv[1], "early-handler") == 0) {
         REQUIRE(pthread_atfork(handle_fork, handle_fork, handle_fork) == 0);
+    }
+    if (argc == 2 && strcmp(argv[1], "early-orphan") == 0) {
+        REQUIRE(pthread_atfork(free_orphan, NULL, NULL) == 0);
     }
     if (argc == 2 && strcmp(argv[1], "from-handler") == 0) {
         REQUIRE(pthread_atfork(fork_in_handler, NULL, NULL) == 0);
@@ -267,6 +283,40 @@ static void fork_with_early_handlers(void) {
         fork_child(live_as_child);
     }
     REQUIRE(atomic_load(&handler_calls) >= (size_t)2 * FEW_FORKS);
+}
+
+static void *leave_orphans(void *unused) {
+    for (size_t i = 0; i < ORPHANS; i++) {
+        orphans[i] = malloc(100);
+        REQUIRE(orphans[i] != NULL);
+    }
+    return unused;
+}
+
+static void live_for_a_moment(void) {
+}
+
+/* With room for so many blocks in the cache of the forking thread, among them for none. */
+static void fork_with_full_caches(void) {
+    static void *own[OWN];
+    pthread_t thread;
+    orphans_freed = OWN;
+    REQUIRE(pthread_create(&thread, NULL, leave_orphans, NULL) == 0 && pthread_join(thread, NULL) == 0);
+    orphans_freed = 0;
+    for (size_t count = 0; count < OWN; count++) {
+        for (size_t i = 0; i < OWN; i++) {
+            own[i] = malloc(100);
+            REQUIRE(own[i] != NULL);
+        }
+        for (size_t i = 0; i < count; i++) {
+            free(own[i]);
+        }
+        fork_child(live_for_a_moment);
+        for (size_t i = count; i < OWN; i++) {
+            free(own[i]);
+        }
+    }
+    REQUIRE(orphans_freed == OWN);
 }
 
 #define HEAP   4800 /* blocks that a thread leaves to its child */
@@ -329,6 +379,7 @@ static const struct {
     {"spawn", spawn_programs},
     {"handler", fork_with_handlers},
     {"early-handler", fork_with_early_handlers},
+    {"early-orphan", fork_with_full_caches},
     {"from-handler", fork_from_handlers},
 };
 
