@@ -131,10 +131,9 @@ static void *allocate_small(struct arena *arena, unsigned class) {
         return refill(arena, class);
     struct block *block = cache_first(class);
     if (block == NULL) {
-        block = thread.own->stock->spare[class];
-        thread.own->stock->spare[class] = NULL;
-        if (block == NULL)
+        if (!cache_take_spare(class))
             return refill(arena, class);
+        block = thread.cache[class];
     }
     thread.cache[class] = block->next;
     block->mark = 0;
