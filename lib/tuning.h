@@ -46,7 +46,6 @@
 #define QUOTA_LEAST      1024u /* bytes: of it */
 #define QUOTA_BLOCKS     16u   /* blocks: of it, at most; and what any quota may grow to */
 #define QUOTA_LARGE      16u   /* times FREEHOLD_CACHE: a quota may grow to it if slabs have several units */
-#define QUOTA_RICH       4u    /* times the blocks of a class in need: then a quota is halved for it */
 #define BULK_LEFT        4u    /* or blocks fill a page, and one part in so many is left to others */
 #define TIDY_BLOCKS      256   /* blocks that pass slow paths between two looks at the clock */
 #define TIDY_LARGE       64    /* blocks that a large or huge one stands for there */

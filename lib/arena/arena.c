@@ -131,9 +131,10 @@ static void *allocate_small(struct arena *arena, unsigned class) {
         return refill(arena, class);
     struct block *block = cache_first(class);
     if (block == NULL) {
-        if (!cache_take_spare(class))
+        block = thread.own->stock->spare[class];
+        thread.own->stock->spare[class] = NULL;
+        if (block == NULL)
             return refill(arena, class);
-        block = thread.cache[class];
     }
     thread.cache[class] = block->next;
     block->mark = 0;

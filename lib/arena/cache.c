@@ -30,18 +30,6 @@ static void room_renew(unsigned class) {
     thread.room[class].left = thread.room[class].quota;
 }
 
-bool cache_take_spare(unsigned class) {
-    struct stock *stock = thread.own->stock;
-    if (stock->spare[class] == NULL)
-        return false;
-    thread.cache[class] = stock->spare[class];
-    stock->spare[class] = NULL;
-    room_renew(class);
-    if (profile_has_begun() && !cuts_pass_list(class, 0))
-        cuts_fill(class, 0);
-    return true;
-}
-
 /* For others to see. */
 static void set_cached(unsigned class, uint32_t blocks) {
     atomic_store_explicit(&thread.arena->counters.cached[class], blocks, memory_order_relaxed);
@@ -74,8 +62,8 @@ static noinline struct block *follow(unsigned class, struct block *link) {
 /* Most lead to a block of the same unit, whose mark differs by as much as its address. */
 static inline struct block *next_cached(unsigned class, const struct block *block) {
     struct block *next = block->next;
-    bool is_near = next == NULL || (unit_is_same(next, block) &&
-                                    next->mark - (uintptr_t)next == block->mark - (uintptr_t)block);
+    bool is_near =
+        unit_is_same(next, block) && next->mark - (uintptr_t)next == block->mark - (uintptr_t)block;
     return likely(is_near) ? next : follow(class, next);
 }
 
@@ -129,44 +117,6 @@ void cache_send_home(unsigned class, struct block *block) {
     block->next = NULL;
     flush_blocks(thread.arena, class, block);
     slabs_receive(thread.arena); /* the outbox may have been pushed */
-}
-
-/* No more than a cache holds: a link that was written over may lead back. */
-static uint32_t length_of(unsigned class, const struct block *block) {
-    uint32_t length = 0, most = thread.own->stock->held[class];
-    for (; block != NULL && length < most; block = next_cached(class, block))
-        length++;
-    return length;
-}
-
-/* The lists of a class, and the blocks in them. */
-struct listed {
-    unsigned class;
-    uint32_t count;
-};
-
-static void add_length(void *context, const struct block *list) {
-    struct listed *listed = context;
-    listed->count += length_of(listed->class, list);
-}
-
-static uint32_t length_of_all(unsigned class) {
-    struct listed listed = {.class = class};
-    const struct block *cached = cache_first(class);
-    if (likely(thread.own->cuts == NULL))
-        return length_of(class, cached) + length_of(class, thread.own->stock->spare[class]);
-    cuts_visit(class, add_length, &listed);
-    return listed.count;
-}
-
-/* Whether a cache and its spare one hold more than so many blocks, those that still find room included. They
- * are counted when that may be so. */
-static bool holds_more(const struct arena *arena, unsigned class, uint32_t most) {
-    uint32_t *held = &arena->stock->held[class];
-    int32_t left = thread.room[class].left;
-    if (*held > most)
-        *held = length_of_all(class) + (left > 0 ? (uint32_t)left : 0) + cuts_withheld(class);
-    return *held > most;
 }
 
 static void flush_class(struct arena *arena, unsigned class) {
@@ -232,27 +182,13 @@ static uint64_t quotas_most(void) {
     return share >= CACHE_LARGE && larger > part ? larger : part;
 }
 
-/* A class that has many times the blocks of one in need, and more bytes than any may have, gives up half of
- * its quota. So those that came first do not keep what all need. */
-static void halve_if_rich(struct arena *arena, unsigned class, uint32_t needy) {
-    uint32_t quota = (uint32_t)thread.room[class].quota;
-    if (quota < QUOTA_RICH * needy || quota * size_class_bytes(class) <= config.cache << 10)
-        return;
-    if (holds_more(arena, class, HELD_MOST * (quota / 2)))
-        flush_class(arena, class);
-    else
-        set_quota(arena, class, quota / 2);
-}
-
-/* Whether the quotas may grow by so many bytes, to most in all. For that a few classes give up theirs if they
- * are idle, and half of it if they are rich. */
-static bool quotas_take(struct arena *arena, unsigned class, uint64_t bytes, uint64_t most) {
+/* Whether the quotas may grow by so many bytes; a few idle classes give up theirs for that. */
+static bool quotas_take(struct arena *arena, unsigned class, uint64_t bytes) {
+    uint64_t most = quotas_most();
     for (unsigned i = 0; i < HAND_STEPS && arena->quotas + bytes > most; i++) {
         arena->hand = arena->hand % (CLASSES - 1) + 1;
-        if (arena->hand == class)
-            continue;
-        flush_if_idle(arena, arena->hand);
-        halve_if_rich(arena, arena->hand, (uint32_t)thread.room[class].quota);
+        if (arena->hand != class)
+            flush_if_idle(arena, arena->hand);
     }
     return arena->quotas + bytes <= most;
 }
@@ -282,16 +218,13 @@ static uint32_t quota_next(uint32_t quota, size_t block_size, size_t bytes) {
     return (uint32_t)(wanted < most ? wanted : most);
 }
 
-/* What the quotas may be in all when one grows in bulk: that leaves others room to grow. */
-static uint64_t bulk_most(const struct arena *arena) {
-    uint64_t part = arena->share / CACHE_SHARE;
-    return part - part / BULK_LEFT;
-}
-
-/* Batches of blocks of a page or more are large in bytes. Such a class may have as much as the larger ones.
- */
-static uint32_t quota_in_bulk(uint32_t quota, size_t block_size) {
-    return block_size < CARVE ? quota : quota_next(quota, block_size, large_bytes());
+/* Batches of blocks of a page or more are large in bytes. Such a class may have as much as the larger ones
+ * have, while that leaves others room to grow. */
+static uint32_t quota_in_bulk(const struct arena *arena, uint32_t quota, size_t block_size) {
+    uint64_t most = arena->share / CACHE_SHARE;
+    uint32_t wanted = block_size < CARVE ? quota : quota_next(quota, block_size, large_bytes());
+    bool fits = arena->quotas + (uint64_t)(wanted - quota) * block_size <= most - most / BULK_LEFT;
+    return fits ? wanted : quota;
 }
 
 uint32_t cache_demand(unsigned class) {
@@ -299,15 +232,39 @@ uint32_t cache_demand(unsigned class) {
     size_t block_size = size_class_bytes(class);
     uint32_t quota = (uint32_t)thread.room[class].quota;
     uint32_t wanted = quota_next(quota, block_size, quota_bytes(class));
-    uint64_t most = quotas_most();
-    if (wanted == quota) {
-        wanted = quota_in_bulk(quota, block_size);
-        most = bulk_most(arena);
-    }
-    uint64_t more = (uint64_t)(wanted - quota) * block_size;
-    if (more != 0 && (quota == 0 || quotas_take(arena, class, more, most)))
+    if (wanted == quota)
+        wanted = quota_in_bulk(arena, quota, block_size);
+    if (wanted > quota && (quota == 0 || quotas_take(arena, class, (wanted - quota) * block_size)))
         set_quota(arena, class, wanted);
     return (uint32_t)thread.room[class].quota;
+}
+
+/* No more than a cache holds: a link that was written over may lead back. */
+static uint32_t length_of(unsigned class, const struct block *block) {
+    uint32_t length = 0, most = thread.own->stock->held[class];
+    for (; block != NULL && length < most; block = next_cached(class, block))
+        length++;
+    return length;
+}
+
+/* The lists of a class, and the blocks in them. */
+struct listed {
+    unsigned class;
+    uint32_t count;
+};
+
+static void add_length(void *context, const struct block *list) {
+    struct listed *listed = context;
+    listed->count += length_of(listed->class, list);
+}
+
+static uint32_t length_of_all(unsigned class) {
+    struct listed listed = {.class = class};
+    const struct block *cached = cache_first(class);
+    if (likely(thread.own->cuts == NULL))
+        return length_of(class, cached) + length_of(class, thread.own->stock->spare[class]);
+    cuts_visit(class, add_length, &listed);
+    return listed.count;
 }
 
 void cache_count_all(void) {
@@ -320,7 +277,9 @@ void cache_count_all(void) {
 void cache_set_aside(unsigned class) {
     struct arena *arena = thread.arena;
     uint32_t quota = cache_demand(class), most = (HELD_MOST - 1) * quota;
-    if (holds_more(arena, class, most)) {
+    if (arena->stock->held[class] > most)
+        arena->stock->held[class] = length_of_all(class);
+    if (arena->stock->held[class] > most) {
         cuts_join(class);
         flush_blocks(arena, class, thread.cache[class]);
         thread.cache[class] = NULL;

@@ -5,9 +5,8 @@
  *
  * The blocks in a cache may be of any slab, but those of slabs that others own are sent home. A class has a
  * quota: so many blocks a refill is to bring, FILL_MOST times as many if they need no walk; so many frees are
- * taken after that, and once more as many when the cache has been set aside, or has been used up after that.
- * The quotas double with each refill and each setting aside, and their sum is bounded: then classes take from
- * those that are idle, and from those that have many times their blocks. */
+ * taken after that, and once more as many when the cache has been set aside. The quotas double with each
+ * refill and each setting aside, and their sum is bounded: then classes take from those that are idle. */
 #ifndef FREEHOLD_CACHE_H
 #define FREEHOLD_CACHE_H
 
@@ -35,10 +34,6 @@ struct block *cache_next(unsigned class, const struct block *block);
 
 /* Fills the empty cache of a class and renews its room. */
 void cache_fill(unsigned class, struct chain chain);
-
-/* The spare one, if there is one, becomes the empty cache of a class. As what was freed since it was set
- * aside is used up, its room is renewed. */
-bool cache_take_spare(unsigned class);
 
 /* Whether a class whose cache has no room may set it aside. */
 static inline bool cache_can_be_set_aside(unsigned class) {

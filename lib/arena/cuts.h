@@ -63,11 +63,6 @@ static inline bool cuts_are_due(unsigned class) {
 }
 void cuts_push(unsigned class, struct block *block);
 
-/* The room that there is behind it. */
-static inline uint32_t cuts_withheld(unsigned class) {
-    return unlikely(thread.own->cuts != NULL) ? (uint32_t)thread.own->cuts->withheld[class] : 0;
-}
-
 /* The interval of the sample that the thread's next malloc of a class is, or 0. */
 double cuts_malloc(unsigned class);
 

@@ -139,13 +139,11 @@ static void empty_both(void *unused) {
     void *next = fh_malloc(SIZE);
     require(thread.own->stock->spare[class] == NULL && length(thread.cache[class]) == spare - 1);
     require(thread.own->counters.refills == refills);
-    /* What was freed since is used up. */
-    require(thread.room[class].left == thread.room[class].quota);
     fh_free(next);
     free_blocks(&blocks);
 }
 
-static void the_spare_cache_is_handed_out_after_the_other_and_renews_the_room(void **state) {
+static void the_spare_cache_is_handed_out_after_the_other(void **state) {
     (void)state;
     run_alone(empty_both, NULL);
 }
@@ -349,14 +347,6 @@ static void quotas_double_up_to_the_bytes_of_their_class(void **state) {
     run_alone(demand_each, NULL);
 }
 
-/* What the quotas may be in all: a part of the arena's share, and one first quota of every class. */
-static uint64_t quotas_most(void) {
-    uint64_t share = arenas_share(), part = share / CACHE_SHARE;
-    if (share >= CACHE_LARGE && part < CACHE_MOST)
-        part = 2 * part < CACHE_MOST ? 2 * part : CACHE_MOST;
-    return part + CACHE_LEAST;
-}
-
 /* The largest classes first, which do not ask. */
 static void demand_pages_last(void *unused) {
     static void *at[KEPT];
@@ -385,40 +375,12 @@ static uint64_t quotas_counted(void) {
     return quotas;
 }
 
-static void use_all_from(unsigned class) {
-    for (; class < CLASSES; class ++)
-        fh_free(fh_malloc(size_class_bytes(class)));
-}
-
-/* Some classes have all that there is, and are used now and then, while another one is in demand. */
-static void demand_of_the_rich(void *unused) {
-    static void *at[KEPT];
-    struct blocks blocks = {.at = at};
-    unsigned class = CLASSES;
-    int32_t most = 0;
-    (void)unused;
-    start_thread();
-    do
-        demand(--class, &blocks);
-    while (thread.own->quotas + UNIT <= quotas_most() - CACHE_LEAST);
-    unsigned poor = class - 1;
-    blocks.size = size_class_bytes(poor);
-    for (unsigned i = 0; i < 4 * CLASSES; i++) {
-        use_all_from(class);
-        refill_once(&blocks);
-        require(thread.own->quotas == quotas_counted() && quotas_counted() <= quotas_most());
-    }
-    for (; class < CLASSES; class ++)
-        most = thread.room[class].quota > most ? thread.room[class].quota : most;
-    require(thread.room[poor].quota * (int32_t)QUOTA_RICH > most);
-    fh_check();
-    free_blocks(&blocks);
-    fh_check();
-}
-
-static void who_has_much_gives_half_to_who_has_little(void **state) {
-    (void)state;
-    run_alone(demand_of_the_rich, NULL);
+/* What the quotas may be in all: a part of the arena's share, and one first quota of every class. */
+static uint64_t quotas_most(void) {
+    uint64_t share = arenas_share(), part = share / CACHE_SHARE;
+    if (share >= CACHE_LARGE && part < CACHE_MOST)
+        part = 2 * part < CACHE_MOST ? 2 * part : CACHE_MOST;
+    return part + CACHE_LEAST;
 }
 
 /* Demands all that there is in every class but one. */
@@ -595,14 +557,13 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refill_fills_the_cache_and_renews_its_room),
         cmocka_unit_test(frees_fill_the_cache_then_the_spare_one_then_go_past),
-        cmocka_unit_test(the_spare_cache_is_handed_out_after_the_other_and_renews_the_room),
+        cmocka_unit_test(the_spare_cache_is_handed_out_after_the_other),
         cmocka_unit_test(a_cache_that_is_set_aside_again_and_again_is_bounded),
         cmocka_unit_test(a_flush_leaves_only_what_is_live),
         cmocka_unit_test(what_was_written_over_a_link_is_not_followed),
         cmocka_unit_test(a_list_that_leads_back_is_counted_once),
         cmocka_unit_test(quotas_double_up_to_the_bytes_of_their_class),
         cmocka_unit_test(what_is_wanted_in_bulk_leaves_others_room),
-        cmocka_unit_test(who_has_much_gives_half_to_who_has_little),
         cmocka_unit_test(the_sum_of_all_quotas_is_bounded),
         cmocka_unit_test(classes_that_are_not_used_give_up_their_quotas),
         cmocka_unit_test(who_frees_blocks_without_owner_in_a_class_it_uses_owns_them),
