@@ -5,13 +5,9 @@
  * that no other process shares; how many pages of the library's file are mapped beside them is the kernel's
  * choice, and they are in memory once.
  */
-#include <fcntl.h>
 #include <limits.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 
-#include "conformance/probe.h"
+#include "misuse/death.h"
 
 #define RUNS              15
 #define ADDRESS_SPACE_KIB 16384L
@@ -20,28 +16,10 @@
 /* The figure of that name in what `cat file` prints of itself, in KiB. */
 static long figure(const char *file, const char *name) {
     char *const arguments[] = {"/bin/cat", (char *)file, NULL};
-    char text[8192] = "";
-    int ends[2];
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    pid_t child = 0;
-    REQUIRE(posix_spawn(&child, arguments[0], &actions, NULL, arguments, environ) == 0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    for (size_t length = 0; length < sizeof(text) - 1;) {
-        ssize_t got = read(ends[0], text + length, sizeof(text) - 1 - length);
-        REQUIRE(got >= 0);
-        if (got == 0)
-            break;
-        length += (size_t)got;
-    }
-    close(ends[0]);
-    int status = 0;
-    REQUIRE(waitpid(child, &status, 0) == child);
-    REQUIRE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    const char *found = strstr(text, name);
+    struct death death;
+    death_watch(&death, arguments);
+    REQUIRE(death.status == 0);
+    const char *found = strstr(death.output, name);
     REQUIRE(found != NULL);
     return strtol(found + strlen(name), NULL, 10);
 }

@@ -266,17 +266,29 @@ static void register_early(int argc, char **argv, char **environment) {
 __attribute__((section(".preinit_array"), used)) static void (*const preinit)(int, char **,
                                                                               char **) = register_early;
 
-static void *leave(void *unused) {
-    for (size_t i = 0; i < LEFT; i++) {
-        left[i] = malloc(100);
-        REQUIRE(left[i] != NULL);
+struct places {
+    void **blocks;
+    size_t count;
+};
+
+static void *fill(void *argument) {
+    const struct places *places = argument;
+    for (size_t i = 0; i < places->count; i++) {
+        places->blocks[i] = malloc(100);
+        REQUIRE(places->blocks[i] != NULL);
     }
-    return unused;
+    return NULL;
+}
+
+/* So many blocks of a thread that has exited. */
+static void leave(void **blocks, size_t count) {
+    struct places places = {blocks, count};
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, NULL, fill, &places) == 0 && pthread_join(thread, NULL) == 0);
 }
 
 static void fork_with_early_handlers(void) {
-    pthread_t thread;
-    REQUIRE(pthread_create(&thread, NULL, leave, NULL) == 0 && pthread_join(thread, NULL) == 0);
+    leave(left, LEFT);
     left_count = LEFT;
     free(malloc(100));
     for (int i = 0; i < FEW_FORKS; i++) {
@@ -285,24 +297,13 @@ static void fork_with_early_handlers(void) {
     REQUIRE(atomic_load(&handler_calls) >= (size_t)2 * FEW_FORKS);
 }
 
-static void *leave_orphans(void *unused) {
-    for (size_t i = 0; i < ORPHANS; i++) {
-        orphans[i] = malloc(100);
-        REQUIRE(orphans[i] != NULL);
-    }
-    return unused;
-}
-
 static void live_for_a_moment(void) {
 }
 
 /* With room for so many blocks in the cache of the forking thread, among them for none. */
 static void fork_with_full_caches(void) {
     static void *own[OWN];
-    pthread_t thread;
-    orphans_freed = OWN;
-    REQUIRE(pthread_create(&thread, NULL, leave_orphans, NULL) == 0 && pthread_join(thread, NULL) == 0);
-    orphans_freed = 0;
+    leave(orphans, ORPHANS);
     for (size_t count = 0; count < OWN; count++) {
         for (size_t i = 0; i < OWN; i++) {
             own[i] = malloc(100);

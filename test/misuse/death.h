@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Runs a program that is expected to die, and keeps what it said. */
+ * Runs a program that may be expected to die, and keeps what it said. */
 #ifndef DEATH_H
 #define DEATH_H
 
@@ -15,7 +15,7 @@
 
 struct death {
     int status;
-    char output[512];
+    char output[8192];
     char errors[2048];
 };
 
